@@ -31,7 +31,7 @@ def standardize(x: Tensor, dim: list[int], eps: float) -> tuple[Tensor, Tensor, 
 
 
 def require_several_values(x: Tensor) -> None:
-    """Raise ValueError when x (N, C, ...) has one value per channel: it is its own mean and would become 0."""
+    """Raise ValueError when x (N, C, ...) has one value per channel: its own mean, it would become 0."""
     if x.numel() == x.shape[1]:
         raise ValueError(
             f"expected more than 1 value per channel when training, got input size {tuple(x.shape)}"

@@ -180,14 +180,12 @@ class LayerNorm(nn.Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        self.normalized_shape = (
-            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        )
+        if isinstance(normalized_shape, int):
+            normalized_shape = (normalized_shape,)
+        self.normalized_shape = tuple(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        _register_affine(
-            self, self.normalized_shape, weight=elementwise_affine, bias=elementwise_affine and bias
-        )
+        _register_affine(self, self.normalized_shape, elementwise_affine, elementwise_affine and bias)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -198,9 +196,7 @@ class LayerNorm(nn.Module):
         """Normalize each example of x by itself."""
         axes = len(self.normalized_shape)
         if tuple(x.shape[-axes:]) != self.normalized_shape:
-            raise RuntimeError(
-                f"expected an input that ends in {self.normalized_shape}, got {tuple(x.shape)}"
-            )
+            raise RuntimeError(f"expected an input ending in {self.normalized_shape}, got {tuple(x.shape)}")
         y, _, _ = standardize(x, list(range(-axes, 0)), self.eps)
         if self.weight is not None:
             y = y * self.weight
