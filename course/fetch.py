@@ -180,7 +180,7 @@ def _continue_download(url: str, part: Path, label: str, progress: bool) -> None
         with tqdm(total=1, desc=label, unit="B", unit_scale=True, leave=False, disable=not progress) as bar:
             download = pooch.HTTPDownloader(
                 progressbar=bar if progress else False,
-                chunk_size=2**16,
+                chunk_size=2**13,
                 timeout=TIMEOUT,
                 headers={"Range": f"bytes={done}-"} if done else {},
                 hooks={"response": on_response},
