@@ -1,0 +1,189 @@
+"""Compare what was seen of a student's object with what is right, one aspect at a time.
+
+Numbers are compared in float64, within the aspect's tolerance. Whatever is not a number of the right shape
+(None, a numpy array, a wrong dtype, nan, a changed input, an exception) has a sentence of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from course.checks.framework import Aspect, Probe, Tolerance
+from course.checks.observe import Observation, Value, is_trouble
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """What differs between the student's observation and the oracle's.
+
+    Args:
+        kind: "error", "timeout", "missing", "none", "type", "count", "shape", "dtype", "nan", "modified",
+            "no gradient" or "value".
+        text: one line for the table: "expected 1.0462, got 1.0418".
+        advice: a sentence for kinds that speak for themselves; empty for "value".
+    """
+
+    kind: str
+    text: str
+    advice: str = ""
+
+
+def compare(aspect: Aspect, probe: Probe, expected: Observation, got: Observation) -> Symptom | None:
+    """The first difference that the aspect sees, or None.
+
+    Raises:
+        LookupError: the aspect looks at nothing that the oracle shows (a mistake in the exercise).
+    """
+    keys = [key for key in expected if key.startswith(aspect.looks_at)]
+    if not keys:
+        raise LookupError(
+            f"aspect {aspect.label!r} looks at {aspect.looks_at}, the oracle shows {list(expected)}"
+        )
+    for key in keys:
+        if key in got:
+            symptom = _compare_value(key, expected[key], got[key], aspect, _dtype_of(probe))
+        else:
+            symptom = _absent(got)
+        if symptom is not None:
+            return symptom
+    return None
+
+
+def _absent(got: Observation) -> Symptom:
+    error = got.get("error")
+    if not isinstance(error, dict):
+        return Symptom("missing", "not there")
+    if error["trouble"] == "timeout":
+        return Symptom(
+            "timeout",
+            f"stopped after {error['text']}",
+            f"Your code ran for more than {error['text']}. Is there a loop that never ends?",
+        )
+    if error["trouble"] == "missing":
+        return Symptom(
+            "missing",
+            f"no attribute `{error['text']}`",
+            f"Your layer has no tensor called `{error['text']}`. Names must be torch's, so that weights can be loaded.",
+        )
+    if error["text"].startswith("NotImplementedError"):
+        return Symptom("error", "not written yet", "This exercise is not written yet.")
+    where = f" in {error['where']}" if error["where"] else ""
+    return Symptom("error", error["text"], f"Your code raised {error['text']}{where}")
+
+
+def _compare_value(
+    key: str, expected: Value, got: Value, aspect: Aspect, dtype: torch.dtype
+) -> Symptom | None:
+    if isinstance(got, dict):
+        return None if got == expected else _troubled(got)
+    if not isinstance(expected, Tensor):
+        if got == expected:
+            return None
+        return Symptom("value", f"expected {_shown(expected)}, got {_shown(got)}")
+    if not isinstance(got, Tensor):
+        got = torch.tensor(got) if isinstance(got, int | float) else None
+        if got is None:
+            return Symptom("type", "expected a tensor")
+    if got.shape != expected.shape:
+        return Symptom(
+            "shape",
+            f"expected shape {tuple(expected.shape)}, got {tuple(got.shape)}",
+            f"The shape is {tuple(got.shape)}; it should be {tuple(expected.shape)}.",
+        )
+    if expected.is_floating_point() and got.dtype != dtype:
+        return Symptom(
+            "dtype",
+            f"expected {dtype}, got {got.dtype}",
+            f"The input is {dtype} and the result {got.dtype}. Make new tensors with the dtype of the input.",
+        )
+    if aspect.canonical is not None:
+        expected, got = aspect.canonical(expected), aspect.canonical(got)
+    return _compare_numbers(key, expected.double(), got.double(), aspect.tolerance)
+
+
+def _compare_numbers(key: str, expected: Tensor, got: Tensor, tolerance: Tolerance) -> Symptom | None:
+    off = (got - expected).abs() - tolerance.rtol * expected.abs()
+    # NaN must not pass: it compares as "not greater" with everything.
+    wrong = ~(off <= tolerance.atol) & ~(got.isnan() & expected.isnan())
+    if not wrong.any():
+        return None
+    if got.isnan().any() and not expected.isnan().any():
+        return Symptom(
+            "nan", "got nan", "There is a nan in the result: 0/0, or the root of a negative number."
+        )
+    worst = int(torch.where(wrong, off, -torch.inf).argmax())
+    text = f"expected {_shown(expected.flatten()[worst].item())}, got {_shown(got.flatten()[worst].item())}"
+    if key.startswith("input "):
+        return Symptom(
+            "modified",
+            text,
+            "Your code changes its input in place (as `x -= mean` does). The caller still needs it: write into a new tensor.",
+        )
+    return Symptom("value", text)
+
+
+def _troubled(got: dict[str, str]) -> Symptom:
+    match got["trouble"]:
+        case "none":
+            return Symptom("none", "got None", "Your code returns None here. Is a `return` missing?")
+        case "count":
+            return Symptom("count", f"got {got['text']}", f"Your function returned {got['text']}.")
+        case "no gradient":
+            return Symptom(
+                "no gradient",
+                "no gradient arrives",
+                "No gradient arrives. Something on the way is cut off: no_grad, detach, .data, .item(), or a new tensor.",
+            )
+        case _:
+            return Symptom(
+                "type",
+                f"expected a torch.Tensor, got {got['text']}",
+                f"Your code returned {got['text']}; it should return a torch.Tensor.",
+            )
+
+
+def _dtype_of(probe: Probe) -> torch.dtype:
+    dtype = getattr(probe, "dtype", None)
+    if dtype is None:
+        tensors = [v for v in getattr(probe, "inputs", {}).values() if isinstance(v, Tensor)]
+        then = getattr(probe, "then", None)
+        dtype = (tensors or [then])[0].dtype
+    return dtype
+
+
+def _shown(value: Value) -> str:
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value) or "none"
+    return str(value)
+
+
+def same(aspect: Aspect, expected: Observation, one: Observation, other: Observation) -> bool:
+    """Whether two observations show the same thing wherever the aspect looks."""
+    keys = [key for key in expected if key.startswith(aspect.looks_at)]
+    return all(
+        _same_value(one.get(key, one.get("error")), other.get(key, other.get("error")), aspect)
+        for key in keys
+    )
+
+
+def _same_value(one: Value, other: Value, aspect: Aspect) -> bool:
+    if is_trouble(one) and is_trouble(other):
+        return _nature(one) == _nature(other)
+    if not isinstance(one, Tensor) or not isinstance(other, Tensor):
+        return type(one) is type(other) and not isinstance(one, Tensor) and one == other
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if aspect.canonical is not None:
+        one, other = aspect.canonical(one), aspect.canonical(other)
+    tolerance = aspect.tolerance
+    return torch.allclose(one.double(), other.double(), tolerance.rtol, tolerance.atol, equal_nan=True)
+
+
+def _nature(value: Value) -> tuple[str, str]:
+    assert isinstance(value, dict)
+    return value["trouble"], value["text"]

@@ -1,0 +1,70 @@
+"""What a solution must be before its numbers count: the right kind of object, and the student's own work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from course.checks.framework import Exercise
+from course.checks.observe import Observation
+
+
+def judge_object(exercise: Exercise, seen: Observation) -> str:
+    """What is wrong with the kind of object that was passed to the check; empty when nothing is.
+
+    Args:
+        exercise: what should have been passed.
+        seen: from `observe.describe`.
+    """
+    wanted = "a function" if exercise.kind == "function" else "a class (a subclass of nn.Module)"
+    if seen["type"] == "NoneType":
+        return f"check expected {wanted} called {exercise.name} and got None."
+    if exercise.kind == "class" and seen["kind"] == "instance":
+        return f"check expected the class itself and got an instance: pass {exercise.name}, not {exercise.name}(...)."
+    if seen["kind"] != exercise.kind:
+        got = {"class": "a class", "function": "a function", "instance": "a module"}.get(str(seen["kind"]))
+        return f"check expected {wanted} called {exercise.name} and got {got or 'an object of type ' + str(seen['type'])}."
+    if exercise.kind == "class" and not seen["is a module"]:
+        return f"{exercise.name} must be a subclass of nn.Module: write `class {exercise.name}(nn.Module):`."
+    return _judge_signature(exercise, seen)
+
+
+def _judge_signature(exercise: Exercise, seen: Observation) -> str:
+    positional, obligatory, keywords, takes_any = (
+        seen.get(key) or [] for key in ("positional", "obligatory", "keywords", "takes any")
+    )
+    assert isinstance(positional, list)
+    assert isinstance(obligatory, list)
+    assert isinstance(keywords, list)
+    if seen["signature"] is None or takes_any:
+        return ""
+    enough = len(positional) >= len(exercise.required)
+    too_many = len(obligatory) > len(exercise.required)
+    absent = [name for name in exercise.optional if name not in keywords]
+    if enough and not too_many and not absent:
+        return ""
+    missing = f" ({', '.join(absent)} is missing.)" if absent else ""
+    return (
+        f"{exercise.name} should take ({exercise.signature}), as in the text of the exercise; "
+        f"yours takes ({seen['signature']}).{missing}"
+    )
+
+
+def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable[Observation]) -> str:
+    """Whether the work was left to torch's own counterpart or to the course's reference; empty when not."""
+    origin = seen["origin"]
+    assert isinstance(origin, list)
+    if any(module.split(".")[0] == "course" for module in origin):
+        return f"This is the course's own {exercise.name}. It helps you to go on with the lesson; points are for yours."
+    for observation in observations:
+        operators, functions = observation["operators"], observation["course functions"]
+        assert isinstance(operators, list)
+        assert isinstance(functions, list)
+        for operator in operators:
+            if any(shortcut in operator for shortcut in exercise.shortcuts):
+                return (
+                    f"Your code calls torch's own `{operator}`, which does the whole exercise. "
+                    "Build it from sums, means and roots."
+                )
+        if any(function.split(".")[0] == exercise.name for function in functions):
+            return f"Your code calls the course's own {exercise.name}. Points are for writing it yourself."
+    return ""

@@ -1,0 +1,263 @@
+"""The vocabulary of the checks: exercise, probe, aspect, misconception.
+
+An exercise starts from the mistakes. It has an *oracle* (torch's own layer, where torch has one),
+*probes* (what to do with the student's object, as plain data drawn from a seed), *aspects* (which part of
+the observation is looked at, and what a student calls it) and *misconceptions* (wrong implementations,
+each with the sentence that helps the student who wrote it).
+
+    probe ──observe(student's object)──► observation ──judge(oracle's observation)──► verdict
+
+`observe` knows no answer, `judge` never touches the student's object: only probes and observations pass
+between the two, and both are plain data (see `observe.Observation`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a right solution may be from the oracle: |got - expected| <= atol + rtol * |expected|."""
+
+    rtol: float
+    atol: float
+    reason: str
+
+
+DOUBLE = Tolerance(
+    1e-5, 1e-7, "float64; two right formulas differ by about 1e-12, a mistake by more than 1e-3"
+)
+SINGLE = Tolerance(
+    1e-4, 1e-5, "float32 rounds at 6e-8; sums over a batch and a division lose two digits more"
+)
+SINGLE_LARGE_MEAN = Tolerance(
+    1e-3, 1e-2, "float32 at mean 1000 stores steps of 6e-5; E[x^2] - mean^2 would be wrong by more than 0.05"
+)
+
+
+# --- Probes: what to do with the student's object, as plain data ------------------------------------------
+
+
+@dataclass(frozen=True)
+class CallProbe:
+    """Call a function once, and a second time to see whether it remembers something.
+
+    Args:
+        inputs: positional arguments by name; tensors, numbers, or `LayerSpec` (built before the call).
+        options: keyword arguments.
+        returns: names of the returned values, in order; one name for a single value.
+        grad_output: shape of the first returned value; None when no gradient is asked for.
+        autograd: False calls the function in inference mode, where autograd cannot do the work.
+        then: when a layer is returned: the input (N, in_features) that it is called on, in eval mode.
+        note: what the student should know about the inputs, such as "4 values per feature".
+    """
+
+    inputs: Mapping[str, Any]
+    returns: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    grad_output: Tensor | None = None
+    autograd: bool = True
+    then: Tensor | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """A layer from torch.nn, as plain data: its class name, constructor arguments and state."""
+
+    layer: str
+    arguments: Mapping[str, Any]
+    state: Mapping[str, Tensor]
+    training: bool = False
+
+
+@dataclass(frozen=True)
+class Forward:
+    """Step of a `ModuleProbe`: call the module on `x` and, with `grad_output`, backpropagate."""
+
+    name: str
+    x: Tensor
+    grad_output: Tensor | None = None
+    training: bool = True
+    grad_enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Describe:
+    """Step of a `ModuleProbe`: names, shapes and values of the parameters and buffers."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Reload:
+    """Step of a `ModuleProbe`: a new instance takes the state_dict over; later steps use that instance."""
+
+
+@dataclass(frozen=True)
+class DeepCopy:
+    """Step of a `ModuleProbe`: later steps use a deep copy; `watch` of the original is recorded at the end."""
+
+
+Step = Forward | Describe | Reload | DeepCopy
+
+
+@dataclass(frozen=True)
+class ModuleProbe:
+    """Build a module and take it through some steps.
+
+    Args:
+        arguments: positional constructor arguments.
+        options: keyword constructor arguments.
+        dtype: the module is converted to it before the first step.
+        state: values copied into the module's parameters and buffers before the first step.
+        steps: what to do, in order.
+        watch: buffers whose values are recorded after every forward pass.
+        gradients: parameters whose gradients are recorded after every backward pass.
+        note: what the student should know about the inputs.
+    """
+
+    arguments: tuple[Any, ...]
+    steps: tuple[Step, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    dtype: torch.dtype = torch.float64
+    state: Mapping[str, Tensor] = field(default_factory=dict)
+    watch: tuple[str, ...] = ()
+    gradients: tuple[str, ...] = ()
+    note: str = ""
+
+
+Probe = CallProbe | ModuleProbe
+
+
+class Draw:
+    """Random inputs of probes, reproducible from a seed and independent of torch's global generator."""
+
+    def __init__(self, seed: int, dtype: torch.dtype = torch.float64) -> None:
+        self._generator = torch.Generator().manual_seed(seed)
+        self._dtype = dtype
+
+    def normal(self, *shape: int, mean: float = 0.0, std: float = 1.0) -> Tensor:
+        """Normal numbers of the given shape."""
+        numbers = torch.randn(shape, generator=self._generator, dtype=torch.float64)
+        return (mean + std * numbers).to(self._dtype)
+
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Uniform numbers in [low, high) of the given shape."""
+        numbers = torch.rand(shape, generator=self._generator, dtype=torch.float64)
+        return (low + (high - low) * numbers).to(self._dtype)
+
+    def features(self, *shape: int) -> Tensor:
+        """Batch of shape (N, C, ...) whose channels have different means (about -2 to 2) and spreads (1 to 3)."""
+        per_channel = (1, shape[1], *(1 for _ in shape[2:]))
+        mean = self.uniform(*per_channel, low=-2.0, high=2.0)
+        spread = self.uniform(*per_channel, low=1.0, high=3.0)
+        return mean + spread * self.normal(*shape)
+
+
+# --- Exercises --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Aspect:
+    """One thing that can be right or wrong about a solution.
+
+    Args:
+        label: what a student calls it, such as "running_var after one batch".
+        group: the test cell it belongs to, such as "running-stats".
+        probe: name of the probe that shows it.
+        looks_at: beginnings of the observation's keys that are compared.
+        hidden: whether only the hidden checks look at it.
+        tolerance: how far from the oracle a right solution may be.
+        canonical: maps a tensor to the representative of all equally right tensors (such as free signs).
+    """
+
+    label: str
+    group: str
+    probe: str
+    looks_at: tuple[str, ...]
+    hidden: bool = False
+    tolerance: Tolerance = DOUBLE
+    canonical: Callable[[Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Misconception:
+    """A wrong implementation that students write, and the sentence that helps them.
+
+    Args:
+        name: a slug, unique within the exercise.
+        implementation: the function or class, as a student would have written it.
+        message: what the symptom points to, in one or two short sentences.
+        section: where to read again, such as "3.5"; None: the exercise's own section.
+    """
+
+    name: str
+    implementation: Callable[..., Any]
+    message: str
+    section: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Exercise:
+    """A graded name: its oracle, probes, aspects and misconceptions.
+
+    Args:
+        name: the name that the student defines.
+        kind: "function" or "class" (a subclass of torch.nn.Module).
+        signature: as the lesson writes it: "num_features, eps=1e-5"; names with a default are passed by keyword.
+        section: number of the section that teaches it; its title is looked up in the lesson's `sections`.
+        oracle: right by definition; never shown to the student.
+        probes: makes the probes from a seed.
+        aspects: what is looked at.
+        misconceptions: what is named when a solution is wrong.
+        shortcuts: parts of operator names that would do the whole work, such as "batch_norm".
+    """
+
+    name: str
+    kind: str
+    signature: str
+    section: str
+    oracle: Callable[..., Any]
+    probes: Callable[[int], Mapping[str, Probe]]
+    aspects: tuple[Aspect, ...]
+    misconceptions: tuple[Misconception, ...]
+    shortcuts: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the test cells, in order."""
+        return tuple(dict.fromkeys(aspect.group for aspect in self.aspects))
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the arguments without a default."""
+        return tuple(part for part in self._arguments() if "=" not in part)
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Names of the arguments with a default."""
+        return tuple(part.split("=")[0] for part in self._arguments() if "=" in part)
+
+    def _arguments(self) -> list[str]:
+        return [part.strip() for part in self.signature.split(",")]
+
+    def select(self, group: str | None, hidden: bool) -> tuple[Aspect, ...]:
+        """Aspects of a test cell: the visible ones, or all of them for the hidden check.
+
+        Raises:
+            ValueError: the exercise has no such group.
+        """
+        if group is not None and group not in self.groups:
+            raise ValueError(f"{self.name} has no checks called {group!r}; it has: {', '.join(self.groups)}.")
+        return tuple(
+            aspect
+            for aspect in self.aspects
+            if (group is None or aspect.group == group) and (hidden or not aspect.hidden)
+        )
