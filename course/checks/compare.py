@@ -66,7 +66,8 @@ def _absent(got: Observation) -> Symptom:
         return Symptom(
             "missing",
             f"no attribute `{error['text']}`",
-            f"Your layer has no tensor called `{error['text']}`. Names must be torch's, so that weights can be loaded.",
+            f"Your layer has no tensor called `{error['text']}`. "
+            "Names must be torch's, so that weights can be loaded.",
         )
     if error["text"].startswith("NotImplementedError"):
         return Symptom("error", "not written yet", "This exercise is not written yet.")
@@ -120,7 +121,8 @@ def _compare_numbers(key: str, expected: Tensor, got: Tensor, tolerance: Toleran
         return Symptom(
             "modified",
             text,
-            "Your code changes its input in place (as `x -= mean` does). The caller still needs it: write into a new tensor.",
+            "Your code changes its input in place (as `x -= mean` does). "
+            "The caller still needs it: write into a new tensor.",
         )
     return Symptom("value", text)
 
@@ -135,7 +137,8 @@ def _troubled(got: dict[str, str]) -> Symptom:
             return Symptom(
                 "no gradient",
                 "no gradient arrives",
-                "No gradient arrives. Something on the way is cut off: no_grad, detach, .data, .item(), or a new tensor.",
+                "No gradient arrives. Something on the way is cut off: no_grad, detach, .data, "
+                ".item(), or a new tensor.",
             )
         case _:
             return Symptom(

@@ -19,10 +19,14 @@ def judge_object(exercise: Exercise, seen: Observation) -> str:
     if seen["type"] == "NoneType":
         return f"check expected {wanted} called {exercise.name} and got None."
     if exercise.kind == "class" and seen["kind"] == "instance":
-        return f"check expected the class itself and got an instance: pass {exercise.name}, not {exercise.name}(...)."
+        return (
+            f"check expected the class itself and got an instance: pass {exercise.name}, not "
+            f"{exercise.name}(...)."
+        )
     if seen["kind"] != exercise.kind:
-        got = {"class": "a class", "function": "a function", "instance": "a module"}.get(str(seen["kind"]))
-        return f"check expected {wanted} called {exercise.name} and got {got or 'an object of type ' + str(seen['type'])}."
+        kinds = {"class": "a class", "function": "a function", "instance": "a module"}
+        got = kinds.get(str(seen["kind"]), f"an object of type {seen['type']}")
+        return f"check expected {wanted} called {exercise.name} and got {got}."
     if exercise.kind == "class" and not seen["is a module"]:
         return f"{exercise.name} must be a subclass of nn.Module: write `class {exercise.name}(nn.Module):`."
     return _judge_signature(exercise, seen)
@@ -53,14 +57,17 @@ def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable
     """Whether the work was left to torch's own counterpart or to the course's reference; empty when not."""
     origin = seen["origin"]
     assert isinstance(origin, list)
-    if any(module.split(".")[0] == "course" for module in origin):
-        return f"This is the course's own {exercise.name}. It helps you to go on with the lesson; points are for yours."
+    for name in origin:
+        if name.startswith("course."):
+            return f"This is the course's own {exercise.name}. It lets you go on; points are for yours."
+        if name.startswith("torch.") and _does_it_all(exercise, name):
+            return f"{exercise.name} is made of {name}, which does the whole exercise. Build on nn.Module."
     for observation in observations:
         operators, functions = observation["operators"], observation["course functions"]
         assert isinstance(operators, list)
         assert isinstance(functions, list)
         for operator in operators:
-            if any(shortcut in operator for shortcut in exercise.shortcuts):
+            if _does_it_all(exercise, operator):
                 return (
                     f"Your code calls torch's own `{operator}`, which does the whole exercise. "
                     "Build it from sums, means and roots."
@@ -68,3 +75,8 @@ def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable
         if any(function.split(".")[0] == exercise.name for function in functions):
             return f"Your code calls the course's own {exercise.name}. Points are for writing it yourself."
     return ""
+
+
+def _does_it_all(exercise: Exercise, name: str) -> bool:
+    """Whether a torch name is one of the exercise's shortcuts: "BatchNorm2d" and "native_batch_norm" alike."""
+    return any(shortcut.replace("_", "") in name.replace("_", "").lower() for shortcut in exercise.shortcuts)

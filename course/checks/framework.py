@@ -102,7 +102,7 @@ class Reload:
 
 @dataclass(frozen=True)
 class DeepCopy:
-    """Step of a `ModuleProbe`: later steps use a deep copy; `watch` of the original is recorded at the end."""
+    """Step of a `ModuleProbe`: later steps use a deep copy; in the end the original is recorded."""
 
 
 Step = Forward | Describe | Reload | DeepCopy
@@ -154,7 +154,7 @@ class Draw:
         return (low + (high - low) * numbers).to(self._dtype)
 
     def features(self, *shape: int) -> Tensor:
-        """Batch of shape (N, C, ...) whose channels have different means (about -2 to 2) and spreads (1 to 3)."""
+        """Batch of shape (N, C, ...) whose channels differ in mean (about -2 to 2) and spread (1 to 3)."""
         per_channel = (1, shape[1], *(1 for _ in shape[2:]))
         mean = self.uniform(*per_channel, low=-2.0, high=2.0)
         spread = self.uniform(*per_channel, low=1.0, high=3.0)
@@ -211,7 +211,7 @@ class Exercise:
     Args:
         name: the name that the student defines.
         kind: "function" or "class" (a subclass of torch.nn.Module).
-        signature: as the lesson writes it: "num_features, eps=1e-5"; names with a default are passed by keyword.
+        signature: as the lesson writes it: "num_features, eps=1e-5"; names with a default go by keyword.
         section: number of the section that teaches it; its title is looked up in the lesson's `sections`.
         oracle: right by definition; never shown to the student.
         probes: makes the probes from a seed.

@@ -106,9 +106,9 @@ def describe(student: object) -> Observation:
     seen: Observation = {"kind": kind, "type": type(student).__name__, "signature": None, "origin": []}
     if inspect.isclass(student):
         seen["is a module"] = issubclass(student, nn.Module)
-        seen["origin"] = [base.__module__ for base in student.__mro__]
+        seen["origin"] = [f"{base.__module__}.{base.__name__}" for base in student.__mro__]
     elif kind == "function":
-        seen["origin"] = [getattr(student, "__module__", None) or ""]
+        seen["origin"] = [f"{getattr(student, '__module__', None)}.{getattr(student, '__name__', None)}"]
     if kind in ("class", "function"):
         with contextlib.suppress(TypeError, ValueError):
             parameters = inspect.signature(student).parameters.values()

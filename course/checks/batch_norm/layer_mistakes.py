@@ -389,7 +389,8 @@ SHARED = (
     named(
         "biased_running_var",
         KeepsBiasedVariance,
-        "you stored the variance that you normalized with (1/n). torch's running_var keeps the unbiased one (1/(n-1)).",
+        "you stored the variance that you normalized with (1/n). "
+        "torch's running_var keeps the unbiased one (1/(n-1)).",
         TWO_VARIANCES,
     ),
     named(
@@ -413,19 +414,22 @@ SHARED = (
     named(
         "running_sum",
         AddsWithoutForgetting,
-        "the running statistics only grow: you add the new part, but do not shrink the old one by (1 - momentum).",
+        "the running statistics only grow: you add the new part, but do not shrink the old one by (1 "
+        "- momentum).",
         TWO_VARIANCES,
     ),
     named(
         "plain_average",
         AveragesAllBatches,
-        "you average all batches with equal weight. The running statistics forget: each batch has the share `momentum`.",
+        "you average all batches with equal weight. The running statistics forget: each batch has "
+        "the share `momentum`.",
         TWO_VARIANCES,
     ),
     named(
         "first_batch_copied",
         StartsWithFirstBatch,
-        "the first batch replaces the running statistics. They start at mean 0 and variance 1 and move from there.",
+        "the first batch replaces the running statistics. "
+        "They start at mean 0 and variance 1 and move from there.",
         TWO_VARIANCES,
     ),
     named(
@@ -479,7 +483,8 @@ SHARED = (
     named(
         "mode_from_grad",
         ModeFromGrad,
-        "you read the mode from torch.is_grad_enabled(). Gradients and mode are independent: ask self.training.",
+        "you read the mode from torch.is_grad_enabled(). "
+        "Gradients and mode are independent: ask self.training.",
         TWO_VARIANCES,
     ),
     named(
@@ -508,7 +513,8 @@ SHARED = (
     named(
         "graph_in_running_statistics",
         GraphInRunningStatistics,
-        "the running statistics hold on to the graph of the batch. Update them under torch.no_grad() or detach first.",
+        "the running statistics hold on to the graph of the batch. "
+        "Update them under torch.no_grad() or detach first.",
         TWO_VARIANCES,
     ),
     named(
@@ -520,12 +526,14 @@ SHARED = (
     named(
         "buffers_as_parameters",
         BuffersAsParameters,
-        "running_mean and running_var are nn.Parameters, so an optimizer would change them. Use register_buffer.",
+        "running_mean and running_var are nn.Parameters, so an optimizer would change them. "
+        "Use register_buffer.",
     ),
     named(
         "counter_missing",
         NoCounter,
-        "num_batches_tracked is not a buffer. torch keeps it in the state_dict as an int64 tensor that starts at 0.",
+        "num_batches_tracked is not a buffer. torch keeps it in the state_dict as an int64 tensor "
+        "that starts at 0.",
     ),
     named(
         "counter_stands", CounterStands, "num_batches_tracked does not count. Add 1 for each training batch."
@@ -543,7 +551,8 @@ SHARED = (
     named(
         "affine_ignored",
         AffineIgnored,
-        "with affine=False the layer still has weight and bias. They are None then (register_parameter(name, None)).",
+        "with affine=False the layer still has weight and bias. "
+        "They are None then (register_parameter(name, None)).",
     ),
     named(
         "weight_and_bias_swapped",
@@ -572,7 +581,8 @@ SHARED = (
     named(
         "mean_of_squares",
         MeanOfSquares,
-        "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the digits are gone: "
+        "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the "
+        "digits are gone: "
         "subtract the mean first.",
         "3.3",
     ),

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from course.checks.batch_norm import layer_mistakes as mistakes
 from course.checks.batch_norm.layer_mistakes import named
+from course.checks.batch_norm.shortcuts import NORMS
 from course.checks.framework import (
     SINGLE,
     SINGLE_LARGE_MEAN,
@@ -236,7 +237,8 @@ BATCH_NORM_1D = Exercise(
         named(
             "normalizes_features",
             mistakes.PerSample,
-            "you normalized each sample over its features. Batch norm takes each feature over the batch (dim 0).",
+            "you normalized each sample over its features. "
+            "Batch norm takes each feature over the batch (dim 0).",
             "3.3",
         ),
         named(
@@ -256,7 +258,7 @@ BATCH_NORM_1D = Exercise(
             "weight meets the last axis of x. For (N, C, L) input it needs the shape (1, C, 1).",
         ),
     ),
-    shortcuts=("batch_norm",),
+    shortcuts=NORMS,
 )
 
 BATCH_NORM_2D = Exercise(
@@ -272,12 +274,14 @@ BATCH_NORM_2D = Exercise(
         named(
             "normalizes_images",
             mistakes.PerSample,
-            "each image is normalized by itself: that is instance norm. Average over the batch too: dim=(0, 2, 3).",
+            "each image is normalized by itself: that is instance norm. "
+            "Average over the batch too: dim=(0, 2, 3).",
         ),
         named(
             "pixels_apart",
             mistakes.PerPosition,
-            "each pixel has a mean of its own. Average over the batch, the height and the width: dim=(0, 2, 3).",
+            "each pixel has a mean of its own. Average over the batch, the height and the width: "
+            "dim=(0, 2, 3).",
         ),
         named(
             "counts_images",
@@ -296,5 +300,5 @@ BATCH_NORM_2D = Exercise(
             "weight meets the last axis (the width). It belongs to the channels: reshape it to (1, C, 1, 1).",
         ),
     ),
-    shortcuts=("batch_norm",),
+    shortcuts=NORMS,
 )

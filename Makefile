@@ -1,0 +1,75 @@
+# Training Deep Networks: `make help` lists what there is. Every target installs what it needs first.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON    ?= python3
+WORKSPACE ?= workspace
+LESSON    ?= 03_batch_norm
+BIN       := $(CURDIR)/.venv/bin
+# nbgrader calls `alembic` and `jupyter` by name.
+export PATH := $(BIN):$(PATH)
+INSTALLED := .venv/.installed
+
+.PHONY: help
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk 'BEGIN {FS = ":.*## "} {printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: install
+install: $(INSTALLED)  ## make .venv with the pinned packages (Python >= 3.11)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, and $(PYTHON) is older. Try: make install PYTHON=python3.12"; exit 1; }
+	@echo "Installing into .venv (about a minute)..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	  { rm -rf .venv; echo "Python's venv module did not work; on Debian: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@
+
+.PHONY: demo
+demo: $(INSTALLED)  ## grade a made-up class: table, gradebook, feedback pages, report
+	@start=$$SECONDS; \
+	$(BIN)/autograder release $(LESSON) --workspace $(WORKSPACE); \
+	$(BIN)/python -m demo.sample_class --workspace $(WORKSPACE); \
+	$(BIN)/autograder grade $(LESSON) --workspace $(WORKSPACE); \
+	$(BIN)/autograder feedback $(LESSON) --workspace $(WORKSPACE); \
+	$(BIN)/autograder report $(LESSON) --workspace $(WORKSPACE); \
+	echo "make demo took $$((SECONDS - start)) s."
+
+.PHONY: lab
+lab: $(INSTALLED)  ## open the student release in JupyterLab
+	@test -d $(WORKSPACE)/release/$(LESSON) || $(BIN)/autograder release $(LESSON) --workspace $(WORKSPACE)
+	$(BIN)/jupyter lab --notebook-dir=$(WORKSPACE)/release $(LAB_OPTIONS)
+
+.PHONY: formgrader
+formgrader: $(INSTALLED)  ## open JupyterLab with nbgrader's formgrader on the graded class
+	$(BIN)/jupyter lab $(LAB_OPTIONS)
+
+.PHONY: solve
+solve: $(INSTALLED)  ## build solutions/ again from source_notebooks/
+	$(BIN)/autograder solve
+
+.PHONY: results
+results: $(INSTALLED)  ## repeat the experiments on MNIST and Fashion-MNIST (hours; can be interrupted)
+	$(BIN)/python -m course.results
+
+.PHONY: test
+test: $(INSTALLED)  ## style, types, unit tests, notebooks
+	@start=$$SECONDS; \
+	$(BIN)/ruff check .; \
+	$(BIN)/ruff format --check .; \
+	$(BIN)/mypy; \
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto; \
+	OMP_NUM_THREADS=2 $(BIN)/pytest -q -p no:xdist --nbval --nbval-current-env --nbval-cell-timeout=120 solutions/; \
+	echo "make test took $$((SECONDS - start)) s."
+
+.PHONY: format
+format: $(INSTALLED)  ## let ruff format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: clean
+clean:  ## remove .venv and the caches; the workspace stays
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
