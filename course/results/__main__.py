@@ -1,0 +1,51 @@
+"""``python -m course.results``: do the lessons' experiments on the real data, or print them as tables."""
+
+import argparse
+import sys
+
+from course.data import LOADERS, DataUnavailable
+from course.results import batch_norm, path_of, tables
+from course.results.runner import Record, complete
+
+LESSONS = {"03_batch_norm": batch_norm}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status: 0 done, 2 a data set is missing, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    if options.table:
+        print(tables.page(), end="")
+        return 0
+    for lesson, experiments in LESSONS.items():
+        specs = experiments.specifications()
+        if options.only:
+            specs = [spec for spec in specs if spec["experiment"] in options.only]
+        record = Record(path_of(lesson))
+        missing = record.missing(specs)
+        print(f"{lesson}: {len(specs) - len(missing)} of {len(specs)} runs are recorded.", flush=True)
+        try:
+            for dataset in sorted({experiments.DATASET[spec["experiment"]] for spec in missing}):
+                LOADERS[dataset]()
+            complete(record, specs, experiments.execute, workers=options.workers)
+        except DataUnavailable as problem:
+            print(problem, file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print(
+                "\nInterrupted. Finished runs are recorded; the same command does the rest.", file=sys.stderr
+            )
+            return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = sorted({name for experiments in LESSONS.values() for name in experiments.DATASET})
+    parser = argparse.ArgumentParser(prog="python -m course.results", description=__doc__)
+    parser.add_argument("--only", action="append", choices=names, help="only this experiment (repeatable)")
+    parser.add_argument("--table", action="store_true", help="print what is recorded as Markdown, do no run")
+    parser.add_argument("--workers", type=int, metavar="N", help="runs at the same time (default: all cores)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
