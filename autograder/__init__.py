@@ -1,0 +1,9 @@
+"""Grades a class of notebooks: release, solve, grade, feedback, report.
+
+It stands on nbgrader and keeps nbgrader's directories, metadata and gradebook, so that formgrader, the
+validate button and the export plugins go on working. It imports neither torch nor the course that it grades.
+
+Reading order: `config` (where things are), `notebooks` and `assignment` (what a lesson consists of),
+`release` and `solve` (what is made from a source notebook), then the way of a submission: `intake` → `repair`
+→ `engine` → `verdicts` → `results`, and what is shown of it: `feedback` and `report`.
+"""

@@ -1,0 +1,247 @@
+"""The only module that imports nbgrader: its settings, converters and gradebook, for one workspace.
+
+Two of nbgrader's habits are dealt with here. It runs the program ``alembic`` when it makes a database, which
+is not on PATH when this command is called as ``.venv/bin/autograder``. And several processes write its SQLite
+file: each connection waits for the others instead of failing with "database is locked".
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import sqlite3
+import sys
+import traceback
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.converters import Autograde, GenerateAssignment
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import compute_checksum, parse_utc
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SAWarning
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+
+from autograder.config import NBGRADER_CONFIG, Course
+from autograder.errors import ConfigError, ReleaseError
+
+SECONDS_TO_WAIT_FOR_DATABASE = 120
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What the gradebook knows of one graded cell; `manual` is the score that a person gave."""
+
+    score: float
+    max_score: float
+    manual: float | None
+    needs_manual_grade: bool
+
+
+@dataclass(frozen=True)
+class GradebookEntry:
+    """What the gradebook knows of one submission; grades and comments by cell, the penalty in points."""
+
+    grades: dict[str, Grade]
+    comments: dict[str, str]
+    late_penalty: float
+
+
+def nbgrader_config(course: Course) -> Config:
+    """The course's nbgrader_config.py, pointed at the course's workspace.
+
+    Raises:
+        ConfigError: the file cannot be executed.
+    """
+    try:
+        config: Config = PyFileConfigLoader(NBGRADER_CONFIG, path=str(course.root)).load_config()
+    except Exception as error:
+        raise ConfigError(
+            f"{course.root / NBGRADER_CONFIG} fails: {type(error).__name__}: {error}."
+        ) from error
+    directory = config.CourseDirectory
+    if course.workspace != (course.root / course.settings.workspace).resolve():
+        directory.db_url = f"sqlite:///{course.workspace / 'gradebook.db'}"
+    # nbgrader makes regular expressions of these: it escapes the root, but not an absolute folder.
+    directory.root = str(course.workspace)
+    directory.source_directory = os.path.relpath(course.source, course.workspace)
+    for folder in (course.release, course.submitted, course.autograded, course.feedback):
+        directory[f"{folder.name}_directory"] = folder.name
+    return config
+
+
+def prepare_environment() -> None:
+    """Put this Python's programs on PATH and make all database connections patient. Once a process."""
+    programs = str(Path(sys.executable).parent)
+    if programs not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join(filter(None, (programs, os.environ.get("PATH"))))
+    if not event.contains(Engine, "connect", _wait_for_other_writers):
+        event.listen(Engine, "connect", _wait_for_other_writers)
+
+
+def _wait_for_other_writers(connection: Any, _record: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute(f"PRAGMA busy_timeout = {SECONDS_TO_WAIT_FOR_DATABASE * 1000}")
+
+
+@contextmanager
+def open_gradebook(course: Course) -> Iterator[Gradebook]:
+    """nbgrader's gradebook of the workspace."""
+    prepare_environment()
+    course.workspace.mkdir(parents=True, exist_ok=True)
+    directory = nbgrader_config(course).CourseDirectory
+    with warnings.catch_warnings(), Gradebook(directory.db_url, directory.course_id) as gradebook:
+        warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries, nothing to do with the course
+        yield gradebook
+
+
+def generate_release(course: Course, assignment: str) -> None:
+    """nbgrader's generate_assignment: write the student version and enter the assignment into the gradebook.
+
+    Grades that are in the gradebook stay.
+
+    Raises:
+        ReleaseError: nbgrader refuses the notebook.
+    """
+    with open_gradebook(course):
+        pass  # the database must exist before nbgrader's converter asks for it
+    config = nbgrader_config(course)
+    config.CourseDirectory.assignment_id = assignment
+    with _captured_log() as log:
+        converter = GenerateAssignment(coursedir=CourseDirectory(config=config), config=config)
+        converter.force = True
+        converter.create_assignment = True
+        try:
+            converter.start()
+        except Exception as error:
+            (course.logs(assignment) / "release.log").write_text(log.getvalue() + traceback.format_exc())
+            raise ReleaseError(
+                f"nbgrader cannot release {assignment}: {_last_error(log.getvalue()) or error}"
+            ) from error
+
+
+def _last_error(log: str) -> str:
+    """The last line of the form "SomeError: what happened" in nbgrader's log."""
+    found = re.findall(r"^[\w.]*(?:Error|Exception): .*$", log, re.MULTILINE)
+    return found[-1] if found else ""
+
+
+@contextmanager
+def _captured_log() -> Iterator[io.StringIO]:
+    """nbgrader's log lines as text instead of on stderr."""
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    logger = logging.getLogger("traitlets")
+    logger.addHandler(handler)
+    try:
+        yield text
+    finally:
+        logger.removeHandler(handler)
+
+
+class _RememberingAutograde(Autograde):  # type: ignore[misc]  # nbgrader has no types
+    """nbgrader's converter; it logs the exception that ended a notebook, this one keeps it as well."""
+
+    failure: Exception | None = None
+
+    def convert_single_notebook(self, notebook_filename: str) -> None:
+        try:
+            super().convert_single_notebook(notebook_filename)
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+def autograde(course: Course, assignment: str, student: str) -> None:
+    """nbgrader's autograde of one staged submission, in this process: it changes the working directory
+    meanwhile.
+
+    Raises:
+        Exception: whatever ended it; the gradebook and the autograded folder then have nothing new.
+    """
+    prepare_environment()
+    config = nbgrader_config(course)
+    config.CourseDirectory.assignment_id = assignment
+    config.CourseDirectory.submitted_directory = course.staging.name
+    converter = _RememberingAutograde(coursedir=CourseDirectory(config=config), config=config)
+    converter.coursedir.student_id = student
+    # A folder that a killed run left behind must not count as graded.
+    converter.force = True
+    converter.create_student = True
+    try:
+        converter.start()
+    except Exception as error:
+        raise converter.failure or error from error
+
+
+def record_zero(course: Course, assignment: str, students: Iterable[str]) -> None:
+    """Enter submissions that could not be graded, with no points; grades that a person gave stay."""
+    students = list(students)
+    if not students:
+        return
+    with open_gradebook(course) as gradebook:
+        for student in students:
+            gradebook.update_or_create_student(student)
+            submission = gradebook.update_or_create_submission(assignment, student)
+            for notebook in submission.notebooks:
+                for grade in notebook.grades:
+                    grade.auto_score = 0
+                    grade.needs_manual_grade = False
+        gradebook.db.commit()
+
+
+def read_gradebook(course: Course, assignment: str, students: Iterable[str]) -> dict[str, GradebookEntry]:
+    """What the gradebook knows of these students' submissions; students without one are left out."""
+    entries = {}
+    with open_gradebook(course) as gradebook:
+        for student in students:
+            try:
+                notebook = gradebook.find_submission_notebook(assignment, assignment, student)
+            except MissingEntry:
+                continue
+            entries[student] = GradebookEntry(
+                grades={
+                    grade.name: Grade(
+                        score=float(grade.score or 0),
+                        max_score=float(grade.max_score),
+                        manual=None if grade.manual_score is None else float(grade.manual_score),
+                        needs_manual_grade=bool(grade.needs_manual_grade),
+                    )
+                    for grade in notebook.grades
+                },
+                comments={
+                    each.name: each.manual_comment for each in notebook.comments if each.manual_comment
+                },
+                late_penalty=float(notebook.late_submission_penalty or 0),
+            )
+    return entries
+
+
+def is_unchanged(cell: NotebookNode) -> bool:
+    """Whether an autograded cell is still as it was released."""
+    checksum = cell.metadata.get("nbgrader", {}).get("checksum")
+    return checksum is not None and checksum == compute_checksum(cell)
+
+
+def parse_timestamp(text: str) -> datetime:
+    """A submission's time, as nbgrader reads it.
+
+    Raises:
+        ValueError: it is not a time.
+    """
+    try:
+        time: datetime = parse_utc(text.strip())
+    except (ValueError, OverflowError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a time: {text!r}") from error
+    return time

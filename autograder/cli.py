@@ -1,0 +1,145 @@
+"""The command `autograder`: a thin layer over the functions of this package.
+
+Results that another program may read go to stdout; progress, tables and errors go to stderr. Each command
+imports what it needs when it runs: nbgrader takes two seconds to import, which `--help` should not.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from autograder.config import Course, find_course
+from autograder.errors import AutograderError
+
+EXIT_CODES = """
+\b
+Exit codes:
+  0  everything was done
+  1  done, but something needs you: submissions that could not be graded, a stale solution
+  2  nothing was done: a wrong option, setting or notebook; the message says which
+"""
+
+_workspace = click.option(
+    "--workspace",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of release, submissions, grades and feedback.  [default: the one in pyproject.toml]",
+)
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Release, solve and grade notebooks, and report on a class.
+
+    Run it in the course's folder (the one with pyproject.toml) or below.
+    """
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("assignments", nargs=-1, metavar="[ASSIGNMENT...]")
+@_workspace
+def release(assignments: tuple[str, ...], workspace: Path | None) -> None:
+    """Make the student versions (all assignments by default) and prove that they give nothing away."""
+    from autograder.release import release as make_release
+
+    course = find_course(Path.cwd(), workspace)
+    for name in assignments or _all(course):
+        path = make_release(course, name)
+        _screen().print(f"✓ {name} → {_shown(path)}", markup=False)
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("assignments", nargs=-1, metavar="[ASSIGNMENT...]")
+@click.option("--check", is_flag=True, help="Execute nothing; say which solved notebooks are not up to date.")
+def solve(assignments: tuple[str, ...], check: bool) -> None:
+    """Build the solved notebooks (all assignments by default), executed, without markers and hidden tests."""
+    from autograder.solve import is_stale
+    from autograder.solve import solve as make_solution
+
+    course = find_course(Path.cwd())
+    names = assignments or _all(course)
+    if not check:
+        for name in names:
+            _screen().print(f"✓ {name} → {_shown(make_solution(course, name))}", markup=False)
+        return
+    stale = [name for name in names if is_stale(course, name)]
+    for name in stale:
+        _screen().print(f"✗ The solution of {name} is stale. Run `autograder solve {name}`.", markup=False)
+    sys.exit(1 if stale else 0)
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("assignment")
+@_workspace
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Submissions to run at the same time.  [default: the cores]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON document on stdout.")
+def grade(assignment: str, workspace: Path | None, jobs: int | None, as_json: bool) -> None:
+    """Grade all submissions of ASSIGNMENT and write their scores into the gradebook."""
+    from autograder import console as terminal
+    from autograder.grade import grade as grade_all
+
+    course = find_course(Path.cwd(), workspace)
+    screen = _screen()
+    with terminal.grading_progress(screen) as (on_start, on_done):
+        result = grade_all(course, assignment, jobs, on_start, on_done)
+    if as_json:
+        click.echo(json.dumps(result.to_json(), ensure_ascii=False, indent=1))
+    else:
+        screen.print(terminal.class_table(result))
+        screen.print(terminal.totals(result))
+    sys.exit(1 if result.failed else 0)
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("assignment")
+@_workspace
+def feedback(assignment: str, workspace: Path | None) -> None:
+    """Write one feedback page for every student of ASSIGNMENT."""
+    from autograder.feedback import write_feedback
+
+    course = find_course(Path.cwd(), workspace)
+    pages = write_feedback(course, assignment)
+    _screen().print(f"✓ {len(pages)} feedback pages in {_shown(course.feedback)}", markup=False)
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("assignment")
+@_workspace
+def report(assignment: str, workspace: Path | None) -> None:
+    """Write the page about the whole class, report.html in the workspace."""
+    from autograder.report import write_report
+
+    course = find_course(Path.cwd(), workspace)
+    _screen().print(f"✓ class report: {_shown(write_report(course, assignment))}", markup=False)
+
+
+def main() -> None:
+    """Run the command; errors of the autograder end it with one sentence and exit code 2."""
+    try:
+        cli()
+    except AutograderError as error:
+        click.echo(f"autograder: {error}", err=True)
+        sys.exit(2)
+
+
+def _screen() -> Console:
+    return Console(stderr=True, highlight=False)
+
+
+def _all(course: Course) -> list[str]:
+    """All assignments of the course; having none is an error."""
+    names = course.assignments()
+    if not names:
+        raise click.UsageError(f"No assignment in {course.source}: there is no NAME/NAME.ipynb.")
+    return names
+
+
+def _shown(path: Path) -> str:
+    """A path relative to the current folder where it lies below it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
