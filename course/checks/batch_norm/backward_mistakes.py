@@ -97,10 +97,8 @@ def x_hat_missing_in_variance_term(grad_output, x, weight, eps=1e-5):
     return grad_x, (grad_output * x_hat).sum(0), grad_output.sum(0)
 
 
-@BATCH_NORM_BACKWARD.add(
-    "the variance's term is x_hat * mean(g * x_hat); you take mean(g) * mean(x_hat) apart, which is 0."
-)
-def means_multiplied(grad_output, x, weight, eps=1e-5):
+@BATCH_NORM_BACKWARD.add("the variance's term is x_hat * mean(g * x_hat). You left g outside of the mean.")
+def g_outside_of_the_mean(grad_output, x, weight, eps=1e-5):
     x_hat, std = _forward(x, eps)
     grad_x = weight / std * (grad_output - grad_output.mean(0) - grad_output * (x_hat * x_hat).mean(0))
     return grad_x, (grad_output * x_hat).sum(0), grad_output.sum(0)

@@ -1,0 +1,320 @@
+"""What a student can hand to a check, and what the check answers."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from course import normalization as reference
+from course.checks import CheckFailed, check, examine, find, render
+from course.checks.batch_norm.layer_mistakes import (
+    BatchStatisticsInEvaluation,
+    MomentumReversed,
+    SmallSteps,
+)
+from course.checks.judge import judge
+from course.checks.observe import observe
+
+BATCH_NORM_2D = find("BatchNorm2d")
+TRAIN = find("batch_norm_train")
+
+
+def right_train(x, weight, bias, eps=1e-5):
+    mean, var = x.mean(0), x.var(0, correction=0)
+    return (x - mean) / torch.sqrt(var + eps) * weight + bias, mean, var
+
+
+def complaint(exercise: str, student: object, group: str | None = None, **options: object) -> str:
+    with pytest.raises(CheckFailed) as failure:
+        check(exercise, student, group, **options)
+    return str(failure.value)
+
+
+# --- The wrong kind of object -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("exercise", "student", "sentence"),
+    [
+        ("BatchNorm2d", right_train, "expected a class (a subclass of nn.Module) called BatchNorm2d and got a function"),
+        ("BatchNorm2d", SmallSteps(3), "pass BatchNorm2d, not BatchNorm2d(...)"),
+        ("BatchNorm2d", None, "got None"),
+        ("BatchNorm2d", 3, "got an object of type int"),
+        ("BatchNorm2d", type("BatchNorm2d", (), {}), "must be a subclass of nn.Module"),
+        ("batch_norm_train", SmallSteps, "expected a function called batch_norm_train and got a class"),
+        ("batch_norm_train", None, "got None"),
+        ("batch_norm_train", lambda x: x, "should take (x, weight, bias, eps=1e-5)"),
+        ("batch_norm_train", lambda x, weight, bias: x, "eps is missing"),
+    ],
+)
+def test_the_wrong_kind_of_object_is_named(exercise: str, student: object, sentence: str) -> None:
+    assert sentence in complaint(exercise, student)
+
+
+def test_an_unknown_exercise_names_the_nearest() -> None:
+    with pytest.raises(ValueError, match="Did you mean 'BatchNorm2d'"):
+        check("BatchNorm2D", SmallSteps)
+
+
+def test_an_unknown_group_lists_the_groups() -> None:
+    with pytest.raises(ValueError, match="running-stats"):
+        check("BatchNorm2d", SmallSteps, "backward")
+
+
+# --- The wrong kind of value ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda y, x: None, "returned None, where"),
+        (lambda y, x: y.detach().numpy(), "returned numpy.ndarray; it should return a torch.Tensor"),
+        (lambda y, x: y.float(), "the result torch.float32"),
+        (lambda y, x: y.T, "The shape is (4, 3); it should be (3, 4)"),
+        (lambda y, x: y * np.nan, "There is a nan in the result"),
+        (lambda y, x: y.detach(), "No gradient arrives"),
+    ],
+)
+def test_each_wrong_kind_of_value_has_its_message(change, sentence: str) -> None:
+    def student(x, weight, bias, eps=1e-5):
+        y, mean, var = right_train(x, weight, bias, eps)
+        return change(y, x), mean, var
+
+    assert sentence.replace("returned None, where", "returns None here") in complaint("batch_norm_train", student)
+
+
+def test_one_value_where_three_are_asked_for() -> None:
+    assert "one torch.Tensor where 3 were expected: y, mean, var" in complaint(
+        "batch_norm_train", lambda x, weight, bias, eps=1e-5: x
+    )
+
+
+def test_changing_the_input_has_its_message() -> None:
+    def student(x, weight, bias, eps=1e-5):
+        result = right_train(x, weight, bias, eps)
+        with torch.no_grad():
+            x += 1
+        return result
+
+    assert "changes its input in place" in complaint("batch_norm_train", student)
+
+
+def test_an_exception_is_told_with_the_students_line() -> None:
+    def student(x, weight, bias, eps=1e-5):
+        return x @ weight.reshape(-1, 7), None, None
+
+    message = complaint("batch_norm_train", student)
+    assert "RuntimeError: shape '[-1, 7]' is invalid" in message
+    assert "return x @ weight.reshape(-1, 7)" in message
+
+
+def test_an_untouched_exercise_is_not_written_yet() -> None:
+    def student(x, weight, bias, eps=1e-5):
+        raise NotImplementedError
+
+    assert "not written yet" in complaint("batch_norm_train", student)
+
+
+def test_an_endless_loop_is_stopped_even_if_it_swallows_exceptions() -> None:
+    def student(x, weight, bias, eps=1e-5):
+        while True:
+            try:
+                time.sleep(0.01)
+            except Exception:
+                continue
+
+    probe = TRAIN.probes(0)[TRAIN.aspects[0].probe]
+    start = time.perf_counter()
+    seen = observe(student, probe, time_limit=0.2)
+    assert time.perf_counter() - start < 2
+    assert seen["error"] == {"trouble": "timeout", "text": "0.2 seconds", "where": ""}
+
+
+def test_sys_exit_is_an_error_like_others() -> None:
+    assert "SystemExit" in complaint("batch_norm_train", lambda x, weight, bias, eps=1e-5: sys.exit(0))
+
+
+class LyingTensor(torch.Tensor):
+    """Claims to be equal to everything."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        if func in (torch.Tensor.__sub__, torch.Tensor.abs):
+            return torch.zeros(())
+        return super().__torch_function__(func, types, args, kwargs)
+
+
+def test_a_tensor_that_lies_is_looked_through() -> None:
+    def student(x, weight, bias, eps=1e-5):
+        y, mean, var = right_train(x, weight, bias, eps)
+        return (y + 1).as_subclass(LyingTensor), mean, var
+
+    assert not examine(TRAIN, student).passed
+
+
+# --- The student's own work -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("student", "sentence"),
+    [
+        (reference.BatchNorm2d, "course's own BatchNorm2d"),
+        (nn.BatchNorm2d, "is made of torch.nn.modules.batchnorm.BatchNorm2d"),
+        (type("BatchNorm2d", (nn.BatchNorm2d,), {}), "is made of torch.nn.modules.batchnorm.BatchNorm2d"),
+    ],
+)
+def test_a_finished_layer_is_not_the_students_work(student: type, sentence: str) -> None:
+    assert sentence in complaint("BatchNorm2d", student)
+
+
+def test_a_shortcut_is_seen_behind_another_name() -> None:
+    hidden_name = getattr(torch.ops.aten, "native_" + "batch_norm")
+
+    def student(x, weight, bias, eps=1e-5):
+        y, _, _ = hidden_name(x, weight, bias, None, None, True, 0.1, eps)
+        return y, x.mean(0), x.var(0, correction=0)
+
+    assert "torch's own `native_batch_norm`" in complaint("batch_norm_train", student)
+
+
+def test_calling_the_reference_is_seen() -> None:
+    def student(x, weight, bias, eps=1e-5):
+        return reference.batch_norm_train(x, weight, bias, eps)
+
+    assert "calls the course's own batch_norm_train" in complaint("batch_norm_train", student)
+
+
+# --- Around a check ---------------------------------------------------------------------------------------
+
+
+def test_nothing_is_written_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    def student(x, weight, bias, eps=1e-5):
+        warnings.warn("a library complains", stacklevel=1)
+        print("my value", file=sys.stderr)
+        return right_train(x, weight, bias, eps)
+
+    check("batch_norm_train", student)
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "my value" in captured.out
+
+
+def test_a_passed_check_prints_the_same_each_time(capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = set()
+    for _ in range(3):
+        check("batch_norm_train", right_train)
+        check("batch_norm_train", right_train, hidden=True)
+        outputs.add(capsys.readouterr().out)
+    assert len(outputs) == 1
+    assert "✓ " in outputs.pop()
+
+
+def test_checks_leave_the_random_numbers_of_the_notebook_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    check("batch_norm_train", right_train, hidden=True)
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_hidden_checks_draw_fresh_inputs() -> None:
+    visible = {id_ for id_ in _inputs_seen(hidden=False) | _inputs_seen(hidden=False)}
+    fresh = _inputs_seen(hidden=True) | _inputs_seen(hidden=True)
+    assert len(fresh) > 1
+    assert not visible & fresh
+
+
+def _inputs_seen(hidden: bool) -> set[float]:
+    seen = []
+
+    def student(x, weight, bias, eps=1e-5):
+        seen.append(x.sum().item())
+        return right_train(x, weight, bias, eps)
+
+    check("batch_norm_train", student, hidden=hidden)
+    return {seen[0]}
+
+
+def test_answers_copied_from_the_visible_check_fail_the_hidden_one() -> None:
+    answers = []
+
+    def spy(x, weight, bias, eps=1e-5):
+        answers.append(right_train(x, weight, bias, eps))
+        return answers[-1]
+
+    check("batch_norm_train", spy)
+    replay = iter(answers * 2)
+    assert not examine(TRAIN, lambda x, weight, bias, eps=1e-5: next(replay), hidden=True).passed
+
+
+def test_a_hidden_check_keeps_its_numbers_to_itself() -> None:
+    verdict = examine(BATCH_NORM_2D, MomentumReversed, "running-stats", hidden=True)
+    assert "expected" not in render.as_text(verdict).replace("other values than expected", "")
+
+
+def test_two_mistakes_get_two_sentences() -> None:
+    class Both(MomentumReversed, BatchStatisticsInEvaluation):
+        pass
+
+    advice = complaint("BatchNorm2d", Both)
+    assert "momentum is the wrong way round" in advice
+    assert "in evaluation mode you still normalize with the batch" in advice
+
+
+def test_the_text_names_symptom_mistake_and_section(capsys: pytest.CaptureFixture[str]) -> None:
+    message = complaint("BatchNorm2d", MomentumReversed, "running-stats")
+    table = capsys.readouterr().out
+    assert "✓ num_batches_tracked" in table
+    assert "✗ running_mean after one batch" in table
+    assert "expected" in table
+    assert 'Look again at 3.5 "Two modes, two variances"' in message
+
+
+def test_html_escapes_what_comes_from_the_student() -> None:
+    def student(x, weight, bias, eps=1e-5):
+        raise RuntimeError("<script>alert(1)</script>")
+
+    page = render.as_html(examine(TRAIN, student))
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_in_ipython_a_check_leaves_its_verdict_for_the_grader() -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    shell = InteractiveShell.instance()
+    try:
+        with capture_output() as captured:
+            check("batch_norm_train", right_train, "forward")
+            with pytest.raises(CheckFailed):
+                check("BatchNorm2d", MomentumReversed, "running-stats", hidden=True)
+        right, wrong = (output.data[render.MIME_TYPE] for output in captured.outputs)
+    finally:
+        shell.history_manager.end_session()
+        InteractiveShell.clear_instance()
+    assert right["passed"] is True
+    assert right["misconception"] is None
+    assert wrong["passed"] is False
+    assert wrong["hidden"] is True
+    assert wrong["misconception"] == "momentum_reversed"
+    assert wrong["section"] == "3.5 Two modes, two variances"
+
+
+def test_probe_and_observation_could_cross_a_process_boundary() -> None:
+    """No object of the student's reaches the judge: tensors, numbers and strings do."""
+
+    def over_the_wire(probe):
+        buffer = io.BytesIO()
+        torch.save(observe(SmallSteps, probe), buffer)
+        buffer.seek(0)
+        return torch.load(buffer, weights_only=True)
+
+    assert judge(BATCH_NORM_2D, None, True, 5, over_the_wire).passed
