@@ -14,11 +14,7 @@ from torch import nn
 
 from course import normalization as reference
 from course.checks import CheckFailed, check, examine, find, render
-from course.checks.batch_norm.layer_mistakes import (
-    BatchStatisticsInEvaluation,
-    MomentumReversed,
-    SmallSteps,
-)
+from course.checks.batch_norm.layer_mistakes import SmallSteps
 from course.checks.judge import judge
 from course.checks.observe import observe
 
@@ -29,6 +25,47 @@ TRAIN = find("batch_norm_train")
 def right_train(x, weight, bias, eps=1e-5):
     mean, var = x.mean(0), x.var(0, correction=0)
     return (x - mean) / torch.sqrt(var + eps) * weight + bias, mean, var
+
+
+class StudentBatchNorm2d(nn.Module):
+    """A right solution, with two steps that a test can get wrong."""
+
+    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True):
+        super().__init__()
+        self.eps, self.momentum = eps, momentum
+        self.weight = nn.Parameter(torch.ones(num_features)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(num_features)) if affine else None
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
+
+    def blend(self, old, new):
+        return (1 - self.momentum) * old + self.momentum * new
+
+    def uses_batch(self):
+        return self.training
+
+    def forward(self, x):
+        mean, var = self.running_mean, self.running_var
+        if self.uses_batch():
+            mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+        if self.training:
+            n = x.numel() // x.shape[1]
+            self.num_batches_tracked += 1
+            self.running_mean = self.blend(self.running_mean, mean.detach())
+            self.running_var = self.blend(self.running_var, var.detach() * n / (n - 1))
+        y = (x - mean.view(-1, 1, 1)) / torch.sqrt(var.view(-1, 1, 1) + self.eps)
+        return y if self.weight is None else y * self.weight.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
+
+
+class MomentumReversed(StudentBatchNorm2d):
+    def blend(self, old, new):
+        return self.momentum * old + (1 - self.momentum) * new
+
+
+class AlwaysUsesBatch(StudentBatchNorm2d):
+    def uses_batch(self):
+        return True
 
 
 def complaint(exercise: str, student: object, group: str | None = None, **options: object) -> str:
@@ -43,7 +80,11 @@ def complaint(exercise: str, student: object, group: str | None = None, **option
 @pytest.mark.parametrize(
     ("exercise", "student", "sentence"),
     [
-        ("BatchNorm2d", right_train, "expected a class (a subclass of nn.Module) called BatchNorm2d and got a function"),
+        (
+            "BatchNorm2d",
+            right_train,
+            "expected a class (a subclass of nn.Module) called BatchNorm2d and got a function",
+        ),
         ("BatchNorm2d", SmallSteps(3), "pass BatchNorm2d, not BatchNorm2d(...)"),
         ("BatchNorm2d", None, "got None"),
         ("BatchNorm2d", 3, "got an object of type int"),
@@ -87,13 +128,16 @@ def test_each_wrong_kind_of_value_has_its_message(change, sentence: str) -> None
         y, mean, var = right_train(x, weight, bias, eps)
         return change(y, x), mean, var
 
-    assert sentence.replace("returned None, where", "returns None here") in complaint("batch_norm_train", student)
-
-
-def test_one_value_where_three_are_asked_for() -> None:
-    assert "one torch.Tensor where 3 were expected: y, mean, var" in complaint(
-        "batch_norm_train", lambda x, weight, bias, eps=1e-5: x
+    assert sentence.replace("returned None, where", "returns None here") in complaint(
+        "batch_norm_train", student
     )
+
+
+def test_two_values_where_three_are_asked_for() -> None:
+    def student(x, weight, bias, eps=1e-5):
+        return right_train(x, weight, bias, eps)[1:]
+
+    assert "2 values where 3 were expected: y, mean, var" in complaint("batch_norm_train", student)
 
 
 def test_changing_the_input_has_its_message() -> None:
@@ -260,7 +304,7 @@ def test_a_hidden_check_keeps_its_numbers_to_itself() -> None:
 
 
 def test_two_mistakes_get_two_sentences() -> None:
-    class Both(MomentumReversed, BatchStatisticsInEvaluation):
+    class Both(MomentumReversed, AlwaysUsesBatch):
         pass
 
     advice = complaint("BatchNorm2d", Both)
@@ -313,7 +357,7 @@ def test_probe_and_observation_could_cross_a_process_boundary() -> None:
 
     def over_the_wire(probe):
         buffer = io.BytesIO()
-        torch.save(observe(SmallSteps, probe), buffer)
+        torch.save(observe(StudentBatchNorm2d, probe), buffer)
         buffer.seek(0)
         return torch.load(buffer, weights_only=True)
 

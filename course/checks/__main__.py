@@ -16,9 +16,9 @@ def catalogue() -> str:
         [
             "# Common mistakes",
             "",
-            "Written by `python -m course.checks`; do not edit. Every mistake below is an implementation that the",
-            "checks run beside the student's: when both give the same wrong numbers, the student reads the sentence.",
-            "A test makes every mistake once and expects its sentence.",
+            "Written by `python -m course.checks`; do not edit. Every mistake below is an implementation",
+            "that the checks run beside the student's: when both give the same wrong numbers, the student",
+            "reads the sentence. A test makes every mistake once and expects its sentence.",
             "",
             "| exercise | section | aspects (hidden) | mistakes |",
             "|---|---|---|---|",
@@ -42,7 +42,9 @@ def _details(exercise: Exercise) -> str:
         for mistake in exercise.misconceptions
     ]
     heading = f'## {exercise.name}\n\nSection {exercise.section} "{SECTIONS[exercise.section]}".\n'
-    return "\n".join([heading, "| name | what the student reads | look again at |", "|---|---|---|", *rows, ""])
+    return "\n".join(
+        [heading, "| name | what the student reads | look again at |", "|---|---|---|", *rows, ""]
+    )
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ Numbers are compared in float64, within the aspect's tolerance. Whatever is not 
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from course.checks.framework import Aspect, Probe, Tolerance
-from course.checks.observe import Observation, Value, is_trouble
+from course.checks.observe import Observation, Trouble, Value, is_trouble
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,15 @@ def _absent(got: Observation) -> Symptom:
             f"Your layer has no tensor called `{error['text']}`. "
             "Names must be torch's, so that weights can be loaded.",
         )
+    return _raised(error)
+
+
+def _raised(error: Trouble) -> Symptom:
     if error["text"].startswith("NotImplementedError"):
         return Symptom("error", "not written yet", "This exercise is not written yet.")
     where = f" in {error['where']}" if error["where"] else ""
-    return Symptom("error", error["text"], f"Your code raised {error['text']}{where}")
+    brief = textwrap.shorten(error["text"], 60, placeholder=" ...")
+    return Symptom("error", brief, f"Your code raised {error['text']}{where}")
 
 
 def _compare_value(
@@ -127,8 +133,10 @@ def _compare_numbers(key: str, expected: Tensor, got: Tensor, tolerance: Toleran
     return Symptom("value", text)
 
 
-def _troubled(got: dict[str, str]) -> Symptom:
+def _troubled(got: Trouble) -> Symptom:
     match got["trouble"]:
+        case "error":
+            return _raised(got)
         case "none":
             return Symptom("none", "got None", "Your code returns None here. Is a `return` missing?")
         case "count":

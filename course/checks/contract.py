@@ -78,5 +78,5 @@ def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable
 
 
 def _does_it_all(exercise: Exercise, name: str) -> bool:
-    """Whether a torch name is one of the exercise's shortcuts: "BatchNorm2d" and "native_batch_norm" alike."""
+    """Whether a torch name contains a shortcut: "BatchNorm2d" and "native_batch_norm" alike."""
     return any(shortcut.replace("_", "") in name.replace("_", "").lower() for shortcut in exercise.shortcuts)

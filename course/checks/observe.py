@@ -43,7 +43,7 @@ Trouble = dict[str, str]
 Value = Tensor | int | float | bool | str | None | list[str] | Trouble
 Observation = dict[str, Value]
 
-TIME_LIMIT = 10.0
+TIME_LIMIT = 5.0
 """Seconds that one probe may take; a right solution takes milliseconds."""
 
 _COURSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -92,7 +92,7 @@ def observe(student: Callable[..., Any], probe: Probe, time_limit: float = TIME_
         except _Missing as missing:
             seen["error"] = trouble("missing", str(missing))
         except (Exception, SystemExit) as error:
-            seen["error"] = trouble("error", f"{type(error).__name__}: {error}"[:300], _student_line(error))
+            seen["error"] = _raised(error)
     seen["operators"] = sorted(operators)
     seen["course functions"] = sorted(course_functions)
     return seen
@@ -144,9 +144,9 @@ def _observe_call(function: Callable[..., Any], probe: CallProbe, seen: Observat
             returned = function(*given.values(), **probe.options)
             _record_returned(returned, probe, when, seen)
             if not when:
-                _record_gradients(returned, probe, arguments, seen)
                 for name, value in given.items():
                     _record_input(name, value, seen)
+                _record_gradients(returned, probe, arguments, seen)
                 _record_layer(returned, probe, arguments, seen)
 
 
@@ -187,10 +187,8 @@ def _record_gradients(
     if probe.grad_output is None:
         return
     first = returned[0] if isinstance(returned, tuple | list) and returned else returned
-    _backward(first, probe.grad_output)
-    for name, value in arguments.items():
-        if isinstance(value, Tensor):
-            seen[f"gradient of {name}"] = _gradient(value)
+    leaves = {f"gradient of {name}": value for name, value in arguments.items() if isinstance(value, Tensor)}
+    seen.update(_gradients(first, probe.grad_output, leaves))
 
 
 def _record_input(name: str, value: Any, seen: Observation) -> None:
@@ -276,10 +274,9 @@ def _forward(module: nn.Module, probe: ModuleProbe, step: Forward, seen: Observa
         seen[f"{name} after {step.name}"] = _plain(getattr(module, name, None))
     seen[f"input x after {step.name}"] = _plain(given)
     if step.grad_output is not None:
-        _backward(output, step.grad_output)
-        seen[f"gradient of x, {step.name}"] = _gradient(leaf)
-        for name in probe.gradients:
-            seen[f"gradient of {name}, {step.name}"] = _gradient(_attribute(module, name))
+        leaves = {f"gradient of {name}, {step.name}": _attribute(module, name) for name in probe.gradients}
+        leaves[f"gradient of x, {step.name}"] = leaf
+        seen.update(_gradients(output, step.grad_output, leaves))
 
 
 # --- Plain values -----------------------------------------------------------------------------------------
@@ -305,13 +302,17 @@ def _type_name(value: Any) -> str:
     )
 
 
-def _backward(output: Any, grad_output: Tensor) -> None:
-    if isinstance(output, Tensor) and output.requires_grad and output.shape == grad_output.shape:
-        output.backward(grad_output.to(output.dtype))
-
-
-def _gradient(leaf: Tensor) -> Value:
-    return trouble("no gradient") if leaf.grad is None else _plain(leaf.grad)
+def _gradients(output: Any, grad_output: Tensor, leaves: Mapping[str, Tensor]) -> Observation:
+    """Backpropagate and read the gradients of the leaves; an error belongs to the gradients alone."""
+    try:
+        if isinstance(output, Tensor) and output.requires_grad and output.shape == grad_output.shape:
+            output.backward(grad_output.to(output.dtype))
+    except RuntimeError as error:
+        return dict.fromkeys(leaves, _raised(error))
+    return {
+        name: trouble("no gradient") if leaf.grad is None else _plain(leaf.grad)
+        for name, leaf in leaves.items()
+    }
 
 
 # --- Around the student's code ----------------------------------------------------------------------------
@@ -348,6 +349,11 @@ def _limit(seconds: float) -> Iterator[None]:
 class _OperatorLog(TorchDispatchMode):
     """Writes down the name of every operator below autograd, whatever Python name it was called by."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Otherwise the first call imports torch's compiler: 1.5 s for a wrapper that does nothing here.
+        return False
+
     def __init__(self, names: set[str]) -> None:
         super().__init__()
         self._names = names
@@ -380,6 +386,10 @@ def _note_course_functions(names: set[str]) -> Iterator[None]:
         yield
     finally:
         sys.setprofile(before)
+
+
+def _raised(error: BaseException) -> Trouble:
+    return trouble("error", f"{type(error).__name__}: {error}"[:300], _student_line(error))
 
 
 def _student_line(error: BaseException) -> str:

@@ -10,6 +10,9 @@ from course.checks.judge import Finding, Verdict
 MIME_TYPE = "application/vnd.autograder.check+json"
 """The machine-readable verdict in a cell's output; the grader reads it from there."""
 
+NOT_ACCEPTED = "not accepted"
+"""Stands in the table when there is a problem with the object as a whole; the sentence comes below it."""
+
 # Okabe-Ito green and vermilion: different for colour-blind eyes too, and the signs say the same.
 _RIGHT = "#009E73"
 _WRONG = "#D55E00"
@@ -24,7 +27,7 @@ def title(verdict: Verdict) -> str:
 def as_text(verdict: Verdict) -> str:
     """The table as plain text, one line per aspect."""
     if verdict.problem:
-        return f"{title(verdict)}\n  ✗ {verdict.problem}"
+        return f"{title(verdict)}\n  ✗ {NOT_ACCEPTED}"
     width = max(len(finding.aspect.label) for finding in verdict.findings)
     lines = [title(verdict)]
     for finding in verdict.findings:
@@ -40,7 +43,7 @@ def as_html(verdict: Verdict) -> str:
         for finding in verdict.findings
     ]
     if verdict.problem:
-        rows = [_row(False, verdict.problem, "")]
+        rows = [_row(False, NOT_ACCEPTED, "")]
     return (
         f'<div style="margin:.3em 0"><b>{html.escape(title(verdict))}</b>'
         f'<table style="margin:.2em 0 0 0; border-collapse:collapse">{"".join(rows)}</table></div>'
