@@ -116,7 +116,8 @@ def bias_forgotten(x, running_mean, running_var, weight, bias, eps=1e-5):
 
 
 @BATCH_NORM_EVAL.add(
-    "nothing is normalized: you only apply weight and bias. Evaluation normalizes too, with the running statistics."
+    "nothing is normalized: you only apply weight and bias. Evaluation normalizes too, with the "
+    "running statistics."
 )
 def only_affine(x, running_mean, running_var, weight, bias, eps=1e-5):
     return weight * x + bias

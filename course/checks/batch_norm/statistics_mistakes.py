@@ -54,7 +54,8 @@ def std_not_centred(images):
 
 
 @CHANNEL_STATISTICS.add(
-    "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the digits are gone: "
+    "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the "
+    "digits are gone: "
     "subtract the mean first.",
     "3.3",
 )
@@ -72,7 +73,8 @@ def mean_absolute_deviation(images):
 
 
 @CHANNEL_STATISTICS.add(
-    "you average over the axes (0, 1, 2), as for images (N, H, W, C). In PyTorch the channels are axis 1: dim=(0, 2, 3)."
+    "you average over the axes (0, 1, 2), as for images (N, H, W, C). In PyTorch the channels "
+    "are axis 1: dim=(0, 2, 3)."
 )
 def channels_taken_last(images):
     return images.mean(0), images.mean((0, 1, 2)), images.std((0, 1, 2), correction=0)
@@ -86,7 +88,8 @@ def one_number_for_all_channels(images):
 
 
 @CHANNEL_STATISTICS.add(
-    "each image has a mean and a std of its own. Average over the images too: dim=(0, 2, 3) leaves the shape (C,)."
+    "each image has a mean and a std of its own. Average over the images too: dim=(0, 2, 3) "
+    "leaves the shape (C,)."
 )
 def each_image_by_itself(images):
     return images.mean(0), images.mean((2, 3)), images.std((2, 3), correction=0)

@@ -62,7 +62,8 @@ def statistics_of_y(x, weight, bias, eps=1e-5):
 
 
 @BATCH_NORM_TRAIN.add(
-    "you normalize each example over its features (dim=1): that is layer norm. Batch norm takes each feature over "
+    "you normalize each example over its features (dim=1): that is layer norm. Batch norm takes "
+    "each feature over "
     "the batch: dim=0."
 )
 def each_example_by_itself(x, weight, bias, eps=1e-5):
@@ -147,7 +148,8 @@ def squares_not_centred(x, weight, bias, eps=1e-5):
 
 
 @BATCH_NORM_TRAIN.add(
-    "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the digits are gone: "
+    "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the "
+    "digits are gone: "
     "subtract the mean first."
 )
 def mean_of_squares(x, weight, bias, eps=1e-5):
@@ -207,7 +209,8 @@ def x_for_x_hat(x, weight, bias, eps=1e-5):
 
 
 @BATCH_NORM_TRAIN.add(
-    "no gradient flows through mean and variance (no_grad, detach or .data). They depend on x, so they are part "
+    "no gradient flows through mean and variance (no_grad, detach or .data). They depend on x, "
+    "so they are part "
     "of the graph.",
     "3.4",
 )

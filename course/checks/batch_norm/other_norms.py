@@ -1,0 +1,263 @@
+"""Exercises `LayerNorm`, `InstanceNorm2d` and `GroupNorm`: what is drawn, what is looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from course.checks.batch_norm.group_norm_mistakes import GROUP_NORM as GROUP_NORM_MISTAKES
+from course.checks.batch_norm.instance_norm_mistakes import INSTANCE_NORM as INSTANCE_NORM_MISTAKES
+from course.checks.batch_norm.layer_norm_mistakes import LAYER_NORM as LAYER_NORM_MISTAKES
+from course.checks.framework import (
+    SINGLE,
+    SINGLE_LARGE_MEAN,
+    Aspect,
+    Describe,
+    Draw,
+    Exercise,
+    Forward,
+    ModuleProbe,
+    Probe,
+    Reload,
+)
+
+PARAMETERS = ("weight", "bias")
+
+
+def _step(draw: Draw, name: str, *shape: int, **options: Any) -> Forward:
+    return Forward(name, draw.features(*shape), draw.normal(*shape), **options)
+
+
+def _affine(draw: Draw, *shape: int) -> dict[str, Tensor]:
+    return {"weight": draw.uniform(*shape, low=0.5, high=2.0), "bias": draw.normal(*shape)}
+
+
+def _common_probes(
+    draw: Draw,
+    single: Draw,
+    arguments: tuple[Any, ...],
+    shape: tuple[int, ...],
+    affine_shape: tuple[int, ...],
+    **options: Any,
+) -> dict[str, Probe]:
+    """Probes that all three norms share.
+
+    Args:
+        draw: float64 numbers.
+        single: float32 numbers.
+        arguments: of the constructor.
+        shape: of the input.
+        affine_shape: of weight and bias.
+        options: of the constructor; they switch weight and bias on.
+    """
+    tiny = Forward("batch", draw.normal(*shape, std=1e-3), draw.normal(*shape))
+    far = Forward("batch", single.normal(*shape, mean=1000.0))
+    return {
+        "new": ModuleProbe(arguments, (Describe("new"),), options),
+        "images": ModuleProbe(
+            arguments,
+            (_step(draw, "batch", *shape),),
+            options,
+            state=_affine(draw, *affine_shape),
+            gradients=PARAMETERS,
+        ),
+        "evaluation": ModuleProbe(
+            arguments,
+            (
+                _step(draw, "training", *shape),
+                _step(draw, "evaluation", *shape, training=False),
+                _step(draw, "one example", 1, *shape[1:], training=False),
+            ),
+            options,
+            state=_affine(draw, *affine_shape),
+        ),
+        "tiny variance": ModuleProbe(
+            arguments,
+            (tiny,),
+            options,
+            state=_affine(draw, *affine_shape),
+            note="variance about 1e-6, eps = 1e-5",
+        ),
+        "eps": ModuleProbe(arguments, (tiny,), {**options, "eps": 1e-2}, state=_affine(draw, *affine_shape)),
+        "float32": ModuleProbe(
+            arguments,
+            (_step(single, "batch", *shape),),
+            options,
+            torch.float32,
+            _affine(single, *affine_shape),
+        ),
+        "large mean": ModuleProbe(arguments, (far,), options, torch.float32),
+        "strided": ModuleProbe(
+            arguments,
+            (Forward("batch", draw.features(*shape).mT.contiguous().mT),),
+            options,
+            state=_affine(draw, *affine_shape),
+        ),
+        "channels_last": ModuleProbe(
+            arguments,
+            (Forward("batch", draw.features(*shape).to(memory_format=torch.channels_last)),),
+            options,
+            state=_affine(draw, *affine_shape),
+        ),
+        "saved": ModuleProbe(
+            arguments,
+            (Reload(), _step(draw, "after loading", *shape, training=False)),
+            options,
+            state=_affine(draw, *affine_shape),
+        ),
+    }
+
+
+INTERFACE = (
+    Aspect(
+        "parameters and buffers, by torch's names", "interface", "new", ("new: parameters", "new: buffers")
+    ),
+    Aspect("their shapes and first values", "interface", "new", ("new: ",)),
+    Aspect("a saved state_dict loads into a new layer", "interface", "saved", ("output",), hidden=True),
+)
+
+FORWARD = (
+    Aspect("output, images", "forward", "images", ("output",)),
+    Aspect("gradients of x, weight, bias", "forward", "images", ("gradient",)),
+    Aspect("small variance, where eps counts", "forward", "tiny variance", ("output", "gradient")),
+    Aspect("the same in evaluation mode", "forward", "evaluation", ("output",)),
+    Aspect("input left as it was", "forward", "images", ("input",)),
+    Aspect("eps as an argument", "forward", "eps", ("output",), hidden=True),
+    Aspect("float32 input", "forward", "float32", ("output",), hidden=True, tolerance=SINGLE),
+    Aspect(
+        "mean 1000 in float32", "forward", "large mean", ("output",), hidden=True, tolerance=SINGLE_LARGE_MEAN
+    ),
+    Aspect("input that is not contiguous", "forward", "strided", ("output",), hidden=True),
+    Aspect("channels_last input", "forward", "channels_last", ("output",), hidden=True),
+)
+
+
+# --- LayerNorm ----------------------------------------------------------------------------------------------
+
+
+def _layer_norm_probes(seed: int) -> dict[str, Probe]:
+    draw, single = Draw(seed), Draw(seed, torch.float32)
+    shape = (4, 3, 5)
+    return {
+        **_common_probes(draw, single, (shape,), (2, *shape), shape),
+        "number": ModuleProbe((5,), (Describe("new"), _step(draw, "rows", 3, 5)), state=_affine(draw, 5)),
+        "square": ModuleProbe((4,), (_step(draw, "rows", 4, 4),), state=_affine(draw, 4)),
+        "words": ModuleProbe(
+            (5,), (_step(draw, "words", 2, 3, 5),), state=_affine(draw, 5), gradients=PARAMETERS
+        ),
+        "last two": ModuleProbe(((3, 5),), (_step(draw, "images", 2, 4, 3, 5),), state=_affine(draw, 3, 5)),
+        "one row": ModuleProbe((5,), (Forward("row", draw.normal(5)),), state=_affine(draw, 5)),
+        "no affine": ModuleProbe(
+            (5,), (Describe("new"), _step(draw, "rows", 3, 5)), {"elementwise_affine": False}
+        ),
+        "no bias": ModuleProbe((5,), (Describe("new"), _step(draw, "rows", 3, 5)), {"bias": False}),
+    }
+
+
+LAYER_NORM = Exercise(
+    name="LayerNorm",
+    kind="class",
+    signature="normalized_shape, eps=1e-5, elementwise_affine=True, bias=True",
+    section="3.8",
+    oracle=nn.LayerNorm,
+    probes=_layer_norm_probes,
+    aspects=(
+        *INTERFACE,
+        Aspect("a number for normalized_shape", "interface", "number", ("new: ",)),
+        Aspect(
+            "elementwise_affine=False: no weight, no bias",
+            "interface",
+            "no affine",
+            ("new: parameters", "output"),
+        ),
+        Aspect("bias=False: a weight, no bias", "interface", "no bias", ("new: parameters", "output")),
+        *FORWARD,
+        Aspect("output, rows (N, D)", "forward", "number", ("output",)),
+        Aspect("output, words (N, L, D)", "forward", "words", ("output", "gradient")),
+        Aspect("the last two axes of images", "forward", "last two", ("output",)),
+        Aspect("as many rows as columns", "forward", "square", ("output",), hidden=True),
+        Aspect("one row without a batch axis", "forward", "one row", ("output",), hidden=True),
+    ),
+    misconceptions=LAYER_NORM_MISTAKES,
+    shortcuts=("layer_norm", "batch_norm", "group_norm", "instance_norm"),
+)
+
+
+# --- InstanceNorm2d -----------------------------------------------------------------------------------------
+
+
+def _instance_norm_probes(seed: int) -> dict[str, Probe]:
+    draw, single = Draw(seed), Draw(seed, torch.float32)
+    return {
+        **_common_probes(draw, single, (4,), (2, 4, 3, 5), (4,), affine=True),
+        "plain": ModuleProbe((4,), (Describe("new"), _step(draw, "images", 3, 4, 2, 3))),
+        "no affine": ModuleProbe((4,), (Describe("new"),), {"affine": False}),
+        "square": ModuleProbe(
+            (3,), (_step(draw, "images", 3, 3, 3, 3),), {"affine": True}, state=_affine(draw, 3)
+        ),
+    }
+
+
+INSTANCE_NORM_2D = Exercise(
+    name="InstanceNorm2d",
+    kind="class",
+    signature="num_features, eps=1e-5, momentum=0.1, affine=False",
+    section="3.8",
+    oracle=nn.InstanceNorm2d,
+    probes=_instance_norm_probes,
+    aspects=(
+        *INTERFACE,
+        Aspect("by default: no weight, no bias, no buffers", "interface", "plain", ("new: ",)),
+        Aspect("affine=False: no weight, no bias", "interface", "no affine", ("new: parameters",)),
+        *FORWARD,
+        Aspect("output without weight and bias", "forward", "plain", ("output", "gradient")),
+        Aspect("as many images as channels, rows and columns", "forward", "square", ("output",), hidden=True),
+    ),
+    misconceptions=INSTANCE_NORM_MISTAKES,
+    shortcuts=("instance_norm", "batch_norm", "layer_norm", "group_norm"),
+)
+
+
+# --- GroupNorm ----------------------------------------------------------------------------------------------
+
+
+def _group_norm_probes(seed: int) -> dict[str, Probe]:
+    draw, single = Draw(seed), Draw(seed, torch.float32)
+    affine = _affine(draw, 6)
+    return {
+        **_common_probes(draw, single, (2, 6), (2, 6, 3, 5), (6,)),
+        "three groups": ModuleProbe(
+            (3, 6), (_step(draw, "images", 2, 6, 3, 2),), state=affine, gradients=PARAMETERS
+        ),
+        "rows": ModuleProbe((2, 6), (_step(draw, "rows", 3, 6),), state=affine),
+        "sequences": ModuleProbe((3, 6), (_step(draw, "sequences", 2, 6, 4),), state=affine),
+        "volumes": ModuleProbe((2, 6), (_step(draw, "volumes", 2, 6, 2, 1, 3),), state=affine),
+        "square": ModuleProbe((2, 4), (_step(draw, "images", 4, 4, 4, 4),), state=_affine(draw, 4)),
+        "no affine": ModuleProbe(
+            (2, 6), (Describe("new"), _step(draw, "images", 2, 6, 2, 3)), {"affine": False}
+        ),
+    }
+
+
+GROUP_NORM = Exercise(
+    name="GroupNorm",
+    kind="class",
+    signature="num_groups, num_channels, eps=1e-5, affine=True",
+    section="3.8",
+    oracle=nn.GroupNorm,
+    probes=_group_norm_probes,
+    aspects=(
+        *INTERFACE,
+        Aspect("affine=False: no weight, no bias", "interface", "no affine", ("new: parameters", "output")),
+        *FORWARD,
+        Aspect("three groups of two channels", "forward", "three groups", ("output", "gradient")),
+        Aspect("output, rows (N, C)", "forward", "rows", ("output",)),
+        Aspect("output, sequences (N, C, L)", "forward", "sequences", ("output",)),
+        Aspect("output, volumes (N, C, D, H, W)", "forward", "volumes", ("output",), hidden=True),
+        Aspect("as many images as channels, rows and columns", "forward", "square", ("output",), hidden=True),
+    ),
+    misconceptions=GROUP_NORM_MISTAKES,
+    shortcuts=("group_norm", "batch_norm", "layer_norm", "instance_norm"),
+)
