@@ -1,0 +1,81 @@
+"""The catalogue of mistakes: each is rejected with its own message, and no right answer is."""
+
+from __future__ import annotations
+
+import pytest
+from right_answers import RIGHT
+
+from course.checks import EXERCISES, SECTIONS, examine
+from course.checks.framework import Exercise, Misconception
+from course.checks.judge import answer_book, judge
+
+SEEDS = (0, 20_24)  # the visible checks' seed, and one that a hidden check might draw
+
+MISTAKES = [
+    pytest.param(exercise, mistake, id=f"{name}-{mistake.name}")
+    for name, exercise in EXERCISES.items()
+    for mistake in exercise.misconceptions
+]
+ANSWERS = [
+    pytest.param(EXERCISES[name], answer, id=f"{name}-{way}")
+    for name, ways in RIGHT.items()
+    for way, answer in ways.items()
+]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("exercise", "mistake"), MISTAKES)
+def test_a_mistake_is_rejected_with_its_own_message(
+    exercise: Exercise, mistake: Misconception, seed: int
+) -> None:
+    book = answer_book(exercise, seed)
+    names = {id(probe): name for name, probe in book.probes.items()}
+
+    verdict = judge(exercise, None, True, seed, lambda probe: book.mistaken(mistake, names[id(probe)]))
+
+    assert not verdict.passed
+    assert verdict.misconception is mistake
+    assert verdict.message == mistake.message
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("exercise", "answer"), ANSWERS)
+def test_a_right_answer_passes_every_check(exercise: Exercise, answer: object, seed: int) -> None:
+    for group in (None, *exercise.groups):
+        for hidden in (False, True):
+            verdict = examine(exercise, answer, group, hidden=hidden, seed=seed, own_work=True)
+            assert verdict.passed, verdict.message
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_oracle_passes_every_check(name: str) -> None:
+    assert examine(EXERCISES[name], EXERCISES[name].oracle, hidden=True, seed=1).passed
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_every_exercise_has_right_answers_and_mistakes_enough(name: str) -> None:
+    assert len(RIGHT[name]) >= 3
+    assert len(EXERCISES[name].misconceptions) >= 8
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_the_names_within_an_exercise_differ(name: str) -> None:
+    names = [mistake.name for mistake in EXERCISES[name].misconceptions]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(("exercise", "mistake"), MISTAKES)
+def test_a_message_is_short_and_points_at_a_section(exercise: Exercise, mistake: Misconception) -> None:
+    assert len(mistake.message) <= 200
+    assert mistake.message.endswith(".")
+    assert (mistake.section or exercise.section) in SECTIONS
+
+
+def test_there_are_sixty_mistakes_and_more(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(name, len(exercise.misconceptions), len(RIGHT[name])) for name, exercise in EXERCISES.items()]
+    total = sum(mistakes for _, mistakes, _ in rows)
+    with capsys.disabled():
+        print(f"\n{'exercise':<22}{'mistakes':>10}{'right answers':>15}")
+        for row in [*rows, ("all", total, sum(right for *_, right in rows))]:
+            print("{:<22}{:>10}{:>15}".format(*row))
+    assert total >= 60
