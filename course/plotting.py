@@ -1,8 +1,9 @@
-"""The lessons' pictures. Each function draws numbers that the lesson has computed; it computes nothing the lesson teaches.
+"""The lessons' plots: each function draws numbers that the lesson has computed, and teaches nothing itself.
 
-Every function takes ``ax`` (without it, a new figure) and returns it, so that a notebook can set titles and labels.
-Colours are those of Okabe & Ito (2008, "Color Universal Design"), which colour-blind readers can tell apart: orange is
-always *without* batch norm, blue *with* it. Numbers may be tensors on any device, arrays or nested lists.
+Every function takes ``ax`` (without it, a new figure) and returns it, so that a notebook can set titles and
+labels. Colours are those of Okabe & Ito (2008, "Color Universal Design"), which colour-blind readers can tell
+apart: orange is *without* batch norm, blue *with* it. Numbers may be tensors on any device, arrays or nested
+lists. Pictures of an idea rather than of measurements are in `course.diagrams`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,24 +13,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
 from numpy.typing import NDArray
 
 __all__ = [
     "activation_histograms",
-    "batch_norm_graph",
     "channel_ranges",
     "image_strip",
     "labelled_lines",
     "loss_contours",
     "noise_decay",
-    "norm_cube",
     "point_cloud",
     "sigmoid_zone",
     "spread_lines",
     "two_arms",
     "use_course_style",
-    "value_table",
 ]
 
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -54,15 +51,15 @@ def use_course_style() -> None:
 
 
 def loss_contours(w1: Any, w2: Any, loss: Any, path: Any = None, ax: Axes | None = None) -> Axes:
-    """Draw contour lines of loss over the plane (w1, w2), all three (A, B), and the steps path (S, 2) of a descent."""
-    ax = ax or _new_axes(5, 4.2)
-    w1, w2, loss = _numbers(w1), _numbers(w2), _numbers(loss)
+    """Draw contour lines of loss over the plane (w1, w2), all (A, B), and the path (S, 2) of a descent."""
+    ax = ax or new_axes(5, 4.2)
+    w1, w2, loss = as_array(w1), as_array(w2), as_array(loss)
     levels = np.geomspace(loss.max() / 2000, loss.max(), 12)
     ax.contour(w1, w2, loss, levels=levels, colors=GREY, linewidths=0.7)
     ax.plot(0, 0, marker="*", markersize=13, color="black", zorder=3)
     ax.annotate("minimum", (0, 0), xytext=(7, 7), textcoords="offset points")
     if path is not None:
-        path = _numbers(path)
+        path = as_array(path)
         ax.plot(path[:, 0], path[:, 1], marker="o", markersize=3.5, linewidth=1.2, color=ORANGE)
         ax.annotate("start", path[0], xytext=(-8, 8), textcoords="offset points", color=ORANGE, ha="right")
     ax.set(xlim=(w1.min(), w1.max()), ylim=(w2.min(), w2.max()))
@@ -72,11 +69,11 @@ def loss_contours(w1: Any, w2: Any, loss: Any, path: Any = None, ax: Axes | None
 def image_strip(
     images: Sequence[Any], titles: Sequence[str], axes: Sequence[Axes] | None = None
 ) -> Sequence[Axes]:
-    """Show grey images, each (1, H, W) or (H, W), side by side; under each one its smallest and largest value."""
+    """Show grey images, each (1, H, W) or (H, W), side by side, with their smallest and largest values."""
     if axes is None:
         axes = plt.subplots(1, len(images), figsize=(2.6 * len(images), 2.9))[1]
     for ax, image, title in zip(axes, images, titles, strict=True):
-        pixels = _numbers(image).squeeze()
+        pixels = as_array(image).squeeze()
         ax.imshow(pixels, cmap="gray")
         ax.set(
             title=title, xticks=[], yticks=[], xlabel=f"black {pixels.min():.1f}, white {pixels.max():.1f}"
@@ -86,8 +83,8 @@ def image_strip(
 
 def point_cloud(points: Any, ax: Axes | None = None) -> Axes:
     """Draw points (N, 2) with one scale for both axes, so that "round" looks round."""
-    ax = ax or _new_axes(4, 4)
-    points = _numbers(points)
+    ax = ax or new_axes(4, 4)
+    points = as_array(points)
     ax.scatter(points[:, 0], points[:, 1], s=9, alpha=0.5, color=BLUE, linewidths=0)
     ax.axhline(0, color=GREY, linewidth=0.6)
     ax.axvline(0, color=GREY, linewidth=0.6)
@@ -95,69 +92,12 @@ def point_cloud(points: Any, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def value_table(
-    values: Any, highlight_column: int | None = None, title: str = "", ax: Axes | None = None
-) -> Axes:
-    """Write a batch (N, C) as a table with one example per row; colour the column that shares one mean."""
-    values = _numbers(values)
-    rows, columns = values.shape
-    ax = ax or _new_axes(1.3 * columns + 2.6, 0.5 * rows + 1)
-    for (row, column), value in np.ndenumerate(values):
-        colour = BLUE if column == highlight_column else "white"
-        ax.add_patch(Rectangle((column, row), 1, 1, facecolor=colour, alpha=0.35, edgecolor=GREY))
-        ax.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor=GREY))
-        ax.text(column + 0.5, row + 0.5, f"{value:g}", ha="center", va="center", fontsize=12)
-    ax.set_xticks(np.arange(columns) + 0.5, [f"feature {c}" for c in range(columns)])
-    ax.set_yticks(np.arange(rows) + 0.5, [f"example {n}" for n in range(rows)])
-    ax.set(xlim=(0, columns), ylim=(rows, 0), title=title)
-    _no_frame(ax)
-    ax.xaxis.tick_top()
-    return ax
-
-
-def batch_norm_graph(ax: Axes | None = None) -> Axes:
-    """Draw how x reaches y in batch norm, with the three ways on which the gradient comes back to x."""
-    ax = ax or _new_axes(9, 3)
-    places = {"x": (0, 0), "μ": (2.4, 1), "σ²": (2.4, -1), "x̂": (4.8, 0), "y": (7.2, 0), "loss": (9.2, 0)}
-    for label, place in places.items():
-        ax.text(
-            *place,
-            label,
-            ha="center",
-            va="center",
-            fontsize=14,
-            bbox={"boxstyle": "circle", "fc": "white", "ec": GREY},
-        )
-    ways = [
-        ("x̂", "x", ORANGE, "1  direct", (1.15, 0.12)),
-        ("x̂", "μ", BLUE, "2  through the mean", (3.75, 0.85)),
-        ("μ", "x", BLUE, "", (0, 0)),
-        ("x̂", "σ²", GREEN, "3  through the variance", (3.75, -0.95)),
-        ("σ²", "x", GREEN, "", (0, 0)),
-        ("loss", "y", GREY, "", (0, 0)),
-        ("y", "x̂", GREY, "g · γ", (5.75, 0.15)),
-    ]
-    for start, end, colour, text, where in ways:
-        style = {"arrowstyle": "-|>", "mutation_scale": 16, "shrinkA": 20, "shrinkB": 20}
-        ax.add_patch(FancyArrowPatch(places[start], places[end], color=colour, linewidth=2, **style))
-        ax.text(*where, text, color=colour)
-    ax.set(
-        xlim=(-0.7, 9.8),
-        ylim=(-1.5, 1.5),
-        xticks=[],
-        yticks=[],
-        title="the gradient flows back on three ways",
-    )
-    _no_frame(ax)
-    return ax
-
-
 def labelled_lines(lines: Mapping[str, Any], ax: Axes | None = None) -> Axes:
     """Draw one line per entry over 0, 1, 2, …, with its name at its end."""
-    ax = ax or _new_axes(9, 3.4)
+    ax = ax or new_axes(9, 3.4)
     ends = []
     for (name, values), colour in zip(lines.items(), [PURPLE, BLUE, GREEN, ORANGE], strict=False):
-        values = _numbers(values)
+        values = as_array(values)
         ax.plot(values, color=colour, linewidth=1.3)
         ends.append((len(values) - 1, values[-1], name, colour))
     _label_ends(ax, ends)
@@ -166,66 +106,15 @@ def labelled_lines(lines: Mapping[str, Any], ax: Axes | None = None) -> Axes:
 
 def channel_ranges(maps: Any, ax: Axes | None = None) -> Axes:
     """Draw mean (dot) and middle 90 % of the values (bar) of each channel of maps (N, C, H, W)."""
-    ax = ax or _new_axes(5, 3.2)
-    channels = np.moveaxis(_numbers(maps), 1, 0).reshape(_numbers(maps).shape[1], -1)
+    ax = ax or new_axes(5, 3.2)
+    channels = np.moveaxis(as_array(maps), 1, 0).reshape(as_array(maps).shape[1], -1)
     low, high = np.percentile(channels, [5, 95], axis=1)
     position = np.arange(len(channels))
     ax.bar(position, high - low, bottom=low, width=0.6, color=BLUE, alpha=0.35)
     ax.plot(position, channels.mean(axis=1), "o", color=BLUE)
     ax.axhline(0, color=GREY, linewidth=0.6)
     ax.set_xticks(position)
-    return ax
-
-
-def norm_cube(changed: Any, ax: Axes | None = None) -> Axes:
-    """Draw a batch as a cube of numbers and colour those that changed, a mask (N, C, H·W).
-
-    Orange is the number that was touched: the first pixel of the last channel of the first example, where the three
-    visible faces meet. Blue are the others that changed, grey those that did not.
-    """
-    ax = ax or _new_axes(3.2, 3.4)
-    changed = _numbers(changed).astype(bool)
-    examples, channels, pixels = changed.shape
-    front = [
-        ((0, c, p), [(c, p, 0), (c + 1, p, 0), (c + 1, p + 1, 0), (c, p + 1, 0)])
-        for c in range(channels)
-        for p in range(pixels)
-    ]
-    top = [
-        ((n, c, 0), [(c, 0, n), (c + 1, 0, n), (c + 1, 0, n + 1), (c, 0, n + 1)])
-        for c in range(channels)
-        for n in range(examples)
-    ]
-    last = channels - 1
-    side = [
-        (
-            (n, last, p),
-            [(channels, p, n), (channels, p, n + 1), (channels, p + 1, n + 1), (channels, p + 1, n)],
-        )
-        for n in range(examples)
-        for p in range(pixels)
-    ]
-    for face, shade in [(front, 1.0), (top, 0.8), (side, 0.6)]:
-        for index, corners in face:
-            colour = ORANGE if index == (0, last, 0) else BLUE if changed[index] else LIGHT
-            ax.add_patch(
-                Polygon(
-                    [_project(*corner) for corner in corners],
-                    facecolor=_darker(colour, shade),
-                    edgecolor="white",
-                )
-            )
-    ax.text(channels / 2, -pixels - 0.25, "C", ha="center", va="top", fontsize=12)
-    ax.text(-0.3, -pixels / 2, "H·W", ha="right", va="center", fontsize=12)
-    ax.text(*_project(-0.6, 0, examples / 2 + 0.3), "N", ha="right", va="center", fontsize=12)
-    ax.set(
-        xlim=(-2, channels + 0.5 * examples + 0.3),
-        ylim=(-pixels - 1, 0.4 * examples + 0.3),
-        xticks=[],
-        yticks=[],
-    )
-    ax.set_aspect("equal")
-    _no_frame(ax)
+    ax.use_sticky_edges = False  # a bar would otherwise touch the frame
     return ax
 
 
@@ -238,7 +127,7 @@ def two_arms(
     ax: Axes | None = None,
 ) -> Axes:
     """Draw one row per setting: each seed's accuracy as a dot, the deck's single number as a diamond."""
-    ax = ax or _new_axes(9, 3.4)
+    ax = ax or new_axes(9, 3.4)
     arms = [
         (without, deck_without, WITHOUT, -0.16, "without batch norm"),
         (with_, deck_with, WITH, 0.16, "with batch norm"),
@@ -266,10 +155,10 @@ def spread_lines(
 ) -> Axes:
     """Draw the median over the seeds as a line, and smallest to largest value as a band.
 
-    x: K positions; series: name → for each position the values of the seeds. Names that begin with "without" are
-    orange, the others blue, green, purple in their order.
+    x: K positions; series: name → for each position the values of the seeds. Names that begin with "without"
+    are orange, the others blue, green, purple in their order.
     """
-    ax = ax or _new_axes(8, 3.8)
+    ax = ax or new_axes(8, 3.8)
     positions = np.asarray(list(x), dtype=float)
     colours = iter([BLUE, GREEN, PURPLE])
     ends = []
@@ -296,14 +185,14 @@ def spread_lines(
 
 def sigmoid_zone(inputs: Any, ax: Axes | None = None) -> Axes:
     """Draw the sigmoid, its tangent at 0 and a histogram of its inputs."""
-    ax = ax or _new_axes(5, 3.6)
+    ax = ax or new_axes(5, 3.6)
     z = np.linspace(-8, 8, 400)
-    counts, edges = np.histogram(_numbers(inputs), bins=64, range=(-8, 8))
+    counts, edges = np.histogram(as_array(inputs), bins=64, range=(-8, 8))
     ax.stairs(0.45 * counts / counts.max(), edges, fill=True, color=GREY, alpha=0.35)
     ax.plot(z, 0.5 + z / 4, "--", color=ORANGE, linewidth=1.3)
     ax.plot(z, 1 / (1 + np.exp(-z)), color=BLUE)
-    ax.text(3.2, 0.87, "sigmoid", color=BLUE)
-    ax.text(-1.7, 0.02, "straight line", color=ORANGE, rotation=62, rotation_mode="anchor", va="bottom")
+    ax.text(2.3, 0.97, "straight line", color=ORANGE, va="top")
+    ax.text(2.3, 0.85, "sigmoid", color=BLUE, va="top")
     ax.text(-7.8, 0.3, "the inputs", color=GREY)
     ax.set(xlim=(-8, 8), ylim=(0, 1.03))
     return ax
@@ -311,9 +200,9 @@ def sigmoid_zone(inputs: Any, ax: Axes | None = None) -> Axes:
 
 def activation_histograms(snapshots: Mapping[int, Any], ax: Axes | None = None) -> Axes:
     """Draw one histogram per training step, the first on top. snapshots: step → activations of any shape."""
-    ax = ax or _new_axes(5.5, 4.2)
+    ax = ax or new_axes(5.5, 4.2)
     for row, values in enumerate(snapshots.values()):
-        counts, edges = np.histogram(_numbers(values).ravel(), bins=120, range=(-4, 4))
+        counts, edges = np.histogram(as_array(values).ravel(), bins=120, range=(-4, 4))
         ax.stairs(-row + 0.85 * counts / counts.max(), edges, baseline=-row, fill=True, color=BLUE, alpha=0.7)
         ax.axhline(-row, color=GREY, linewidth=0.6)
     ax.axvline(0, color="black", linewidth=0.8, linestyle=":")
@@ -324,7 +213,7 @@ def activation_histograms(snapshots: Mapping[int, Any], ax: Axes | None = None) 
 
 def noise_decay(sizes: Sequence[int], noise: Sequence[float], ax: Axes | None = None) -> Axes:
     """Draw noise against batch size, both axes logarithmic, beside a line that falls like 1/√N."""
-    ax = ax or _new_axes(5, 3.8)
+    ax = ax or new_axes(5, 3.8)
     guide = noise[-1] * np.sqrt(sizes[-1] / np.asarray(sizes, dtype=float))
     ax.loglog(sizes, guide, "--", color=GREY, linewidth=1.2)
     ax.loglog(sizes, noise, "o-", color=BLUE)
@@ -335,32 +224,17 @@ def noise_decay(sizes: Sequence[int], noise: Sequence[float], ax: Axes | None = 
     return ax
 
 
-def _numbers(values: Any) -> NDArray[Any]:
+def as_array(values: Any) -> NDArray[Any]:
     """A NumPy array of a tensor (any device, with or without a graph), an array or nested lists."""
     return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
 
 
-def _new_axes(width: float, height: float) -> Axes:
+def new_axes(width: float, height: float) -> Axes:
     return plt.subplots(figsize=(width, height))[1]
 
 
-def _no_frame(ax: Axes) -> None:
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-
-
-def _project(channel: float, pixel: float, example: float) -> tuple[float, float]:
-    """Where a corner of the cube lies on paper: examples go back, to the upper right."""
-    return channel + 0.5 * example, -pixel + 0.4 * example
-
-
-def _darker(colour: str, factor: float) -> tuple[float, ...]:
-    """A side face is drawn darker, so that the cube looks like one."""
-    return tuple(factor * int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-
-
 def _label_ends(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
-    """Write each line's name beside its last point (x, y, name, colour); names that would touch move apart."""
+    """Write each line's name beside its last point (x, y, name, colour); move apart names that touch."""
     low, high = ax.dataLim.intervaly
     gap = 0.09 * (high - low)
     previous = -np.inf
