@@ -73,9 +73,9 @@ def success_by_exercise(result: ClassResult) -> Markup:
     """For every exercise, how many students got which verdict; with the mean score at the right."""
     rows = exercise_counts(result)
     used = [verdict for verdict in COLORS if any(counts[verdict] for counts in rows.values())]
-    left, right, row, top = 190, 76, 30, 44
+    left, right, row = 190, 76, 30
     scale = (WIDTH - left - right) / max(1, len(result.students))
-    parts = list(_legend(used))
+    parts, top = _legend(used)
     for index, (name, counts) in enumerate(rows.items()):
         y = top + index * row
         parts.append(_text(left - 10, y + 17, name, _Text("end")))
@@ -131,14 +131,19 @@ def _ticks(ceiling: int) -> Sequence[int]:
     return range(0, ceiling + 1, step)
 
 
-def _legend(verdicts: Sequence[Verdict]) -> Iterable[Markup]:
-    """Colour, symbol and name of each verdict, in one line."""
-    x = 4.0
+def _legend(verdicts: Sequence[Verdict]) -> tuple[list[Markup], int]:
+    """Colour, symbol and name of each verdict, in as many lines as needed; and where the chart can begin."""
+    parts: list[Markup] = []
+    x, y = 4.0, 10
     for verdict in verdicts:
         label = f"{SYMBOLS[verdict]} {verdict}"
-        yield _rect(x, 10, 12, 12, COLORS[verdict], str(verdict))
-        yield _text(x + 17, 21, label, _Text(size=12))
-        x += 32 + 6.3 * len(label)
+        width = 36 + 6.6 * len(label)
+        if x + width > WIDTH:
+            x, y = 4.0, y + 22
+        parts.append(_rect(x, y, 12, 12, COLORS[verdict], str(verdict)))
+        parts.append(_text(x + 17, y + 11, label, _Text(size=12)))
+        x += width
+    return parts, y + 34
 
 
 def _on(verdict: Verdict) -> str:

@@ -92,6 +92,8 @@ def grade(assignment: str, workspace: Path | None, jobs: int | None, as_json: bo
         click.echo(json.dumps(result.to_json(), ensure_ascii=False, indent=1))
     else:
         screen.print(terminal.class_table(result))
+        for line in terminal.problem_lines(result):
+            screen.print(line)
         screen.print(terminal.totals(result))
     sys.exit(1 if result.failed else 0)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -21,19 +22,19 @@ from rich.table import Table
 from rich.text import Text
 
 from autograder.intake import Submission
-from autograder.results import ClassResult, StudentResult
+from autograder.results import ClassResult
 from autograder.verdicts import Verdict
 
-BAR_WIDTH = 20
+BAR_WIDTH = 14
 
 _SHORT = {
-    Verdict.RIGHT: "✓ right",
-    Verdict.PARTLY: "◐ partly",
-    Verdict.WRONG: "✗ wrong",
-    Verdict.NOT_ATTEMPTED: "– empty",
-    Verdict.CRASHED: "! crash",
-    Verdict.TIMED_OUT: "◷ time",
-    Verdict.AWAITING: "✎ manual",
+    Verdict.RIGHT: "right",
+    Verdict.PARTLY: "partly",
+    Verdict.WRONG: "wrong",
+    Verdict.NOT_ATTEMPTED: "empty",
+    Verdict.CRASHED: "crash",
+    Verdict.TIMED_OUT: "time",
+    Verdict.AWAITING: "manual",
 }
 
 
@@ -66,27 +67,39 @@ def grading_progress(
 
 
 def class_table(result: ClassResult) -> Table:
-    """One row a student: score, verdict counts, problems; totals in the footer."""
+    """One row a student: score and how many exercises have which verdict; the class in the footer."""
     verdicts = [verdict for verdict in _SHORT if result.verdicts[verdict]]
-    scores = [student.score for student in result.students]
-    table = Table(
-        title=f"{result.assignment}: {len(scores)} students", title_justify="left", show_footer=True
-    )
-    table.add_column("Student", footer="all", no_wrap=True)
-    table.add_column("Score", justify="right", footer=f"⌀ {sum(scores) / len(scores):.1f}" if scores else "")
+    number = max(1, len(result.students))
+    title = f"{result.assignment}: {len(result.students)} students"
+    table = Table(title=title, title_justify="left", show_footer=True, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("student", footer="all", no_wrap=True, min_width=8, max_width=24)
     table.add_column(
-        "", footer=_bar(sum(student.fraction for student in result.students) / max(1, len(scores)))
+        "score",
+        justify="right",
+        no_wrap=True,
+        min_width=5,
+        footer=f"{sum(s.score for s in result.students) / number:.1f}",
     )
+    table.add_column("", footer=_bar(sum(s.fraction for s in result.students) / number), no_wrap=True)
     for verdict in verdicts:
-        table.add_column(_SHORT[verdict], justify="right", footer=str(result.verdicts[verdict]))
-    noted = sum(bool(student.problems) for student in result.students)
-    table.add_column("Problems", footer=f"{noted} students" if noted else "", overflow="fold", max_width=60)
+        header = _SHORT[verdict]
+        table.add_column(header, justify="right", footer=str(result.verdicts[verdict]), min_width=len(header))
     for student in result.students:
-        counts = [str(student.count(verdict) or "") for verdict in verdicts]
-        table.add_row(
-            _safe(student.student), _score(student), _bar(student.fraction), *counts, _problems(student)
-        )
+        if student.graded:
+            counts = [str(student.count(verdict) or "") for verdict in verdicts]
+            table.add_row(_safe(student.student), f"{student.score:g}", _bar(student.fraction), *counts)
+        else:
+            table.add_row(_safe(student.student), "0", Text("not graded", style="red"))
     return table
+
+
+def problem_lines(result: ClassResult) -> Iterator[Text]:
+    """What was wrong with submissions as files, one line a student."""
+    for student in result.students:
+        if student.problems:
+            line = _safe(f"  {student.student}: ")
+            line.append(_plain(" ".join(student.problems)), style="" if student.graded else "red")
+            yield line
 
 
 def totals(result: ClassResult) -> Text:
@@ -96,21 +109,13 @@ def totals(result: ClassResult) -> Text:
     if result.failed:
         line.append(f", {len(result.failed)} could not be graded", style="bold red")
     if waiting := result.verdicts[Verdict.AWAITING]:
-        line.append(f", {waiting} answers wait for a person (formgrader in JupyterLab)", style="yellow")
+        line.append(f", {waiting} answers wait for a person (formgrader)", style="yellow")
     return line
-
-
-def _score(student: StudentResult) -> str:
-    return f"{student.score:g}/{student.max_score:g}"
 
 
 def _bar(fraction: float) -> Text:
     full = round(BAR_WIDTH * min(1.0, max(0.0, fraction)))
     return Text("█" * full, style="green") + Text("░" * (BAR_WIDTH - full), style="dim")
-
-
-def _problems(student: StudentResult) -> Text:
-    return Text(_plain(" ".join(student.problems)), style="" if student.graded else "red")
 
 
 def _safe(text: str) -> Text:

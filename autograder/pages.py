@@ -46,13 +46,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(colors=COLORS, symbols=SYMBOLS, Verdict=Verdict)
-    environment.filters["points"] = points
+    environment.filters.update(points=points, sentence=sentence)
     return environment
 
 
 def render(template: str, **values: Any) -> str:
     """A page from one of the templates in ``autograder/templates``."""
     return _environment().get_template(template).render(**values)
+
+
+def sentence(text: str) -> str:
+    """Text that starts with a capital letter, unless it starts with a name of the code such as num_groups."""
+    first = text.split(" ", 1)[0]
+    return text[:1].upper() + text[1:] if first.isalpha() else text
 
 
 def points(number: float) -> str:

@@ -18,8 +18,10 @@ from autograder.config import Course
 from autograder.errors import ReleaseError
 from autograder.notebooks import (
     BEGIN_HIDDEN,
+    BEGIN_MARKING,
     BEGIN_SOLUTION,
     END_HIDDEN,
+    END_MARKING,
     END_SOLUTION,
     grade_id,
     inside,
@@ -36,6 +38,8 @@ import sys
 
 if "google.colab" in sys.modules and importlib.util.find_spec("{package}") is None:
     {install}"""
+
+_MARKERS = ((BEGIN_SOLUTION, END_SOLUTION), (BEGIN_HIDDEN, END_HIDDEN), (BEGIN_MARKING, END_MARKING))
 
 _NOT_SET = (
     'raise RuntimeError("This notebook is not ready for Colab: the instructor must set colab_requirement '
@@ -73,7 +77,7 @@ def release(course: Course, name: str) -> Path:
 def _check_markers(source: NotebookNode, name: str) -> None:
     """A marker without its partner would leave text in the release."""
     for number, cell in enumerate(source.cells, start=1):
-        for begin, end in ((BEGIN_SOLUTION, END_SOLUTION), (BEGIN_HIDDEN, END_HIDDEN)):
+        for begin, end in _MARKERS:
             markers = [
                 marker for line in cell.source.split("\n") for marker in (begin, end) if marker in line
             ]
@@ -102,7 +106,7 @@ def find_leaks(source: NotebookNode, student_version: NotebookNode, text_stub: s
     secrets = list(_secrets(source))
     for number, cell in enumerate(student_version.cells, start=1):
         label = grade_id(cell) or f"number {number}"
-        for marker in (BEGIN_SOLUTION, END_SOLUTION, BEGIN_HIDDEN, END_HIDDEN):
+        for marker in (marker for pair in _MARKERS for marker in pair):
             if marker in cell.source:
                 yield f"Cell {label} has the marker {marker!r}."
         squeezed = _squeeze(cell.source)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,57 +32,11 @@ MAX_CHARACTERS = 5000
 MAX_PICTURE_BYTES = 2_000_000
 
 _TAGS = frozenset(
-    [
-        "a",
-        "abbr",
-        "b",
-        "blockquote",
-        "br",
-        "caption",
-        "code",
-        "dd",
-        "del",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "em",
-        "figcaption",
-        "figure",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "hr",
-        "i",
-        "img",
-        "kbd",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "q",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strong",
-        "sub",
-        "summary",
-        "sup",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "u",
-        "ul",
-        "var",
-    ]
+    """
+    a abbr b blockquote br caption code dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5
+    h6 hr i img kbd li ol p pre q s samp small span strong sub summary sup table tbody td tfoot th
+    thead tr u ul var
+    """.split()  # noqa: SIM905 — forty quoted words would hide the list
 )
 _ATTRIBUTES = {
     "*": ["style", "title"],
@@ -90,23 +45,10 @@ _ATTRIBUTES = {
     "td": ["colspan", "rowspan", "align"],
     "th": ["colspan", "rowspan", "align"],
 }
-_PROPERTIES = [
-    "background-color",
-    "border",
-    "border-collapse",
-    "color",
-    "font-family",
-    "font-size",
-    "font-style",
-    "font-weight",
-    "margin",
-    "padding",
-    "text-align",
-    "text-decoration",
-    "vertical-align",
-    "white-space",
-    "width",
-]
+_PROPERTIES = """
+    background-color border border-collapse color font-family font-size font-style font-weight
+    margin padding text-align text-decoration vertical-align white-space width
+""".split()  # noqa: SIM905
 
 
 @dataclass(frozen=True)
@@ -139,31 +81,37 @@ def cell_views(notebook: NotebookNode, release: NotebookNode) -> Iterator[CellVi
     Of the lesson's unchanged text only the headings are shown, and unchanged code without outputs not at all.
     """
     lesson = {(cell.cell_type, cell.source) for cell in release.cells}
+    headings: dict[int, str] = {}  # level → heading, of those that nothing was shown under yet
     for cell in notebook.cells:
         is_lesson = (cell.cell_type, cell.source) in lesson and not is_solution(cell)
-        if cell.cell_type == "markdown":
-            yield from _heading_views(cell) if is_lesson else [_text_view(cell)]
-        elif cell.cell_type == "code":
-            view = _code_view(redact(cell), folded=is_lesson or is_graded(cell))
-            if view.outputs or not view.folded:
-                yield view
+        if is_lesson and cell.cell_type == "markdown":
+            for level, heading in _headings(cell):
+                headings = {upper: text for upper, text in headings.items() if upper < level} | {
+                    level: heading
+                }
+            continue
+        view = _text_view(cell) if cell.cell_type == "markdown" else _code_view(redact(cell), is_lesson)
+        if view.outputs or not view.folded:
+            yield from (CellView("heading", escape(text)) for text in headings.values())
+            headings = {}
+            yield view
 
 
-def _heading_views(cell: NotebookNode) -> Iterator[CellView]:
-    for line in cell.source.split("\n"):
-        if line.startswith("#") and line.lstrip("#").startswith(" "):
-            yield CellView("heading", escape(line.lstrip("# ")))
+def _headings(cell: NotebookNode) -> Iterator[tuple[int, str]]:
+    """Level and text of the headings in a Markdown cell."""
+    for marks, text in re.findall(r"^(#{1,6}) +(.*\S)", cell.source, re.MULTILINE):
+        yield len(marks), text.replace("`", "")
 
 
 def _text_view(cell: NotebookNode) -> CellView:
     return CellView("text", render_markdown(cell.source), name=grade_id(cell) or "")
 
 
-def _code_view(cell: NotebookNode, folded: bool) -> CellView:
+def _code_view(cell: NotebookNode, is_lesson: bool) -> CellView:
     outputs = tuple(html for output in _worth_showing(cell) if (html := render_output(output)))
-    return CellView(
-        "test" if is_graded(cell) else "code", render_code(cell.source), outputs, folded, grade_id(cell) or ""
-    )
+    kind = "test" if is_graded(cell) and not is_solution(cell) else "code"
+    folded = is_lesson or kind == "test"
+    return CellView(kind, render_code(cell.source), outputs, folded, grade_id(cell) or "")
 
 
 def _worth_showing(cell: NotebookNode) -> Iterator[NotebookNode]:

@@ -20,12 +20,12 @@ NEEDS_HELP_BELOW = 0.5
 
 @dataclass
 class Misconception:
-    """A recognised mistake: in which exercise, who made it, the sentence that explains it."""
+    """A recognised mistake: its name and sentence, who made it, and in which exercises."""
 
-    exercise: str
     name: str
     message: str
     students: list[str] = field(default_factory=list)
+    exercises: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,16 @@ def _all_right(student: StudentResult) -> bool:
 
 def misconceptions(result: ClassResult) -> list[Misconception]:
     """The recognised mistakes, the most frequent first."""
-    found: dict[tuple[str, str], Misconception] = {}
+    found: dict[str, Misconception] = {}
     for student in result.students:
         for each in student.exercises.values():
             if each.misconception:
-                key = (each.name, each.misconception)
-                entry = found.setdefault(key, Misconception(each.name, each.misconception, each.message))
-                entry.students.append(student.student)
-    return sorted(found.values(), key=lambda entry: (-len(entry.students), entry.exercise, entry.name))
+                entry = found.setdefault(each.misconception, Misconception(each.misconception, each.message))
+                if student.student not in entry.students:
+                    entry.students.append(student.student)
+                if each.name not in entry.exercises:
+                    entry.exercises.append(each.name)
+    return sorted(found.values(), key=lambda entry: (-len(entry.students), entry.name))
 
 
 def students_in_need(result: ClassResult) -> list[tuple[StudentResult, str]]:

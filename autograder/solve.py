@@ -18,8 +18,10 @@ from autograder.config import Course
 from autograder.errors import SolveError
 from autograder.notebooks import (
     BEGIN_HIDDEN,
+    BEGIN_MARKING,
     BEGIN_SOLUTION,
     END_HIDDEN,
+    END_MARKING,
     END_SOLUTION,
     clear_outputs,
     grade_id,
@@ -44,13 +46,13 @@ def solution_path(course: Course, name: str) -> Path:
 
 
 def unsolved(source: NotebookNode) -> NotebookNode:
-    """The solved notebook before it is executed: the source without markers, hidden tests and outputs."""
+    """The solved notebook before it is executed: without markers, hidden tests, mark schemes, outputs."""
     notebook = deepcopy(source)
     clear_outputs(notebook)
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = dict(_LANGUAGE)
     for cell in notebook.cells:
-        text = outside(cell.source, BEGIN_HIDDEN, END_HIDDEN)
+        text = outside(outside(cell.source, BEGIN_HIDDEN, END_HIDDEN), BEGIN_MARKING, END_MARKING)
         cell.source = without_markers(text, BEGIN_SOLUTION, END_SOLUTION).rstrip()
     return notebook
 

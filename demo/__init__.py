@@ -1,0 +1,1 @@
+"""A made-up class for `make demo`; not part of the installed package."""
