@@ -1,4 +1,4 @@
-"""The data sets: what they contain, where they are looked for, and what happens when a file is bad or missing."""
+"""The data sets: what they contain, where they are looked for, and what a bad or missing file leads to."""
 
 import gzip
 import hashlib

@@ -188,8 +188,12 @@ def test_evaluate_leaves_running_statistics_and_modes_alone():
 
 
 def test_evaluation_mode_restores_the_modes_after_an_error():
+    def fail_while_evaluating():
+        with evaluation_mode(model):
+            assert not model[2].training
+            raise RuntimeError("no answer")
+
     model = make_model().train()
-    with pytest.raises(RuntimeError), evaluation_mode(model):
-        assert not model[2].training
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="no answer"):
+        fail_while_evaluating()
     assert model[2].training

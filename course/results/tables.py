@@ -108,6 +108,8 @@ def _cell(summary: Summary | None, target: float | None = None) -> str:
     median = _accuracy(summary.median)
     if target is not None and summary.median >= target:
         median = f"**{median}**"
+    if summary.n == 1:
+        return f"{median} (1 seed)"
     return f"{median} [{_accuracy(summary.min)}, {_accuracy(summary.max)}]"
 
 
