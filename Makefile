@@ -32,7 +32,8 @@ demo: $(INSTALLED)  ## grade a made-up class: table, gradebook, feedback pages, 
 	@start=$$SECONDS; \
 	$(BIN)/autograder release $(LESSON) --workspace $(WORKSPACE); \
 	$(BIN)/python -m demo.sample_class --workspace $(WORKSPACE); \
-	$(BIN)/autograder grade $(LESSON) --workspace $(WORKSPACE); \
+	: "exit code 1: some submissions could not be graded; the class has two of them on purpose"; \
+	$(BIN)/autograder grade $(LESSON) --workspace $(WORKSPACE) || test $$? -eq 1; \
 	$(BIN)/autograder feedback $(LESSON) --workspace $(WORKSPACE); \
 	$(BIN)/autograder report $(LESSON) --workspace $(WORKSPACE); \
 	echo "make demo took $$((SECONDS - start)) s."
