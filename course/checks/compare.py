@@ -106,6 +106,12 @@ def _compare_value(
             f"expected {dtype}, got {got.dtype}",
             f"The input is {dtype} and the result {got.dtype}. Make new tensors with the dtype of the input.",
         )
+    if got.is_floating_point() and not expected.is_floating_point():
+        return Symptom(
+            "dtype",
+            f"expected {expected.dtype}, got {got.dtype}",
+            f"This number counts something: keep it as an integer ({expected.dtype}), not as {got.dtype}.",
+        )
     if aspect.canonical is not None:
         expected, got = aspect.canonical(expected), aspect.canonical(got)
     return _compare_numbers(key, expected.double(), got.double(), aspect.tolerance)
@@ -147,6 +153,12 @@ def _troubled(got: Trouble) -> Symptom:
                 "no gradient arrives",
                 "No gradient arrives. Something on the way is cut off: no_grad, detach, .data, "
                 ".item(), or a new tensor.",
+            )
+        case "no layer":
+            return Symptom(
+                "type",
+                f"expected an nn.Linear, got {got['text']}",
+                f"Your function returned {got['text']}; it should return an nn.Linear.",
             )
         case _:
             return Symptom(

@@ -145,6 +145,10 @@ def answer_book(exercise: Exercise, seed: int) -> AnswerBook:
     return AnswerBook(exercise, seed)
 
 
+COMMON_SYMPTOMS = ("no gradient", "missing")
+"""Many different mistakes show these; they point to one of them only if all else in the probe agrees."""
+
+
 def _diagnose(
     book: AnswerBook, symptoms: Mapping[Aspect, Symptom | None], observations: Mapping[str, Observation]
 ) -> dict[Aspect, Misconception]:
@@ -164,9 +168,17 @@ def _diagnose(
     agreement = {
         m: {aspect for aspect in symptoms if agrees(m, aspect)} for m in book.exercise.misconceptions
     }
+
+    def explains(misconception: Misconception, aspect: Aspect) -> bool:
+        symptom = symptoms[aspect]
+        if symptom is not None and symptom.kind in COMMON_SYMPTOMS:
+            probed = {other for other in symptoms if other.probe == aspect.probe}
+            return probed <= agreement[misconception]
+        return aspect in agreement[misconception]
+
     likely = {}
     for aspect in wrong:
-        candidates = [m for m, agreed in agreement.items() if aspect in agreed]
+        candidates = [m for m in agreement if explains(m, aspect)]
         if candidates:
             likely[aspect] = max(candidates, key=lambda m: len(agreement[m]))
     return likely

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
+import torch.nn.utils.fusion
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -49,6 +50,9 @@ TIME_LIMIT = 5.0
 _COURSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _CHECKS = os.path.join(_COURSE, "checks")
 _LIBRARIES = tuple({os.path.abspath(sysconfig.get_paths()[key]) for key in ("stdlib", "purelib", "platlib")})
+
+_SHORTCUTS = {module.__file__: module.__name__ for module in (torch.autograd, torch.nn.utils.fusion)}
+"""Modules of torch whose work cannot be told from a student's by its operators."""
 
 
 class _OutOfTime(BaseException):
@@ -201,11 +205,18 @@ def _record_input(name: str, value: Any, seen: Observation) -> None:
 
 
 def _record_layer(returned: Any, probe: CallProbe, arguments: Mapping[str, Any], seen: Observation) -> None:
-    if probe.then is None or not isinstance(returned, nn.Module):
+    if probe.then is None:
+        return
+    if not isinstance(returned, nn.Module):
+        nothing = trouble("none") if returned is None else trouble("no layer", _type_name(returned))
+        for key in ("is a Linear", "is a new layer", "parameters of the layer", "output of the layer"):
+            seen[key] = nothing
         return
     seen["is a Linear"] = isinstance(returned, nn.Linear)
     seen["is a new layer"] = all(returned is not value for value in arguments.values())
     seen["parameters of the layer"] = [name for name, _ in returned.named_parameters()]
+    for name, value in returned.named_parameters():
+        seen[f"{name} of the layer"] = _plain(value)
     with torch.no_grad():
         seen["output of the layer"] = _plain(returned.eval()(probe.then.clone()))
 
@@ -369,15 +380,15 @@ def _note_operators(names: set[str]) -> TorchDispatchMode:
 
 @contextlib.contextmanager
 def _note_course_functions(names: set[str]) -> Iterator[None]:
-    """Write down which functions of the course package the student's code calls."""
+    """Write down which functions of the course package, and of `_SHORTCUTS`, the student's code calls."""
 
     def note(frame: Any, event: str, _: Any) -> None:
         code = frame.f_code
-        if (
-            event == "call"
-            and code.co_filename.startswith(_COURSE)
-            and not code.co_filename.startswith(_CHECKS)
-        ):
+        if event != "call":
+            return
+        if code.co_filename in _SHORTCUTS:
+            names.add(f"{_SHORTCUTS[code.co_filename]}.{code.co_qualname}")
+        elif code.co_filename.startswith(_COURSE) and not code.co_filename.startswith(_CHECKS):
             names.add(code.co_qualname)
 
     before = sys.getprofile()

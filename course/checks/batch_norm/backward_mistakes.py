@@ -241,9 +241,8 @@ def not_centred(grad_output, x, weight, eps=1e-5):
 
 
 @BATCH_NORM_BACKWARD.add(
-    "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the "
-    "digits are gone: "
-    "subtract the mean first.",
+    "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the digits are "
+    "gone: subtract the mean first.",
     "3.3",
 )
 def mean_of_squares(grad_output, x, weight, eps=1e-5):

@@ -10,8 +10,8 @@ BATCH_NORM_EVAL = Mistakes()
 
 
 @BATCH_NORM_EVAL.add(
-    "you normalize with the batch. In evaluation the running statistics take its place: one example must not "
-    "depend on its neighbours."
+    "you normalize with the batch. In evaluation the running statistics take its place: one example must "
+    "not depend on its neighbours."
 )
 def batch_statistics(x, running_mean, running_var, weight, bias, eps=1e-5):
     mean, var = x.mean(0), x.var(0, correction=0)
@@ -116,8 +116,8 @@ def bias_forgotten(x, running_mean, running_var, weight, bias, eps=1e-5):
 
 
 @BATCH_NORM_EVAL.add(
-    "nothing is normalized: you only apply weight and bias. Evaluation normalizes too, with the "
-    "running statistics."
+    "nothing is normalized: you only apply weight and bias. "
+    "Evaluation normalizes too, with the running statistics."
 )
 def only_affine(x, running_mean, running_var, weight, bias, eps=1e-5):
     return weight * x + bias

@@ -169,8 +169,8 @@ class SuperForgotten(SmallSteps):
 FORMULA = (
     (
         UnbiasedVariance,
-        "you use the unbiased variance (1/(n-1)), which is torch's default. All norms use the biased "
-        "one: unbiased=False.",
+        "you use the unbiased variance (1/(n-1)), which is torch's default. "
+        "All norms use the biased one: unbiased=False.",
         "3.3",
     ),
     (
@@ -180,8 +180,8 @@ FORMULA = (
     ),
     (
         MeanOfSquares,
-        "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the "
-        "digits are gone: subtract the mean first.",
+        "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the digits "
+        "are gone: subtract the mean first.",
         "3.3",
     ),
     (
@@ -198,8 +198,8 @@ FORMULA = (
     (EpsFixed, "eps is 1e-5 whatever the argument says. Use self.eps.", "3.3"),
     (
         StatisticsDetached,
-        "the gradient does not flow through mean and variance (no_grad, detach or .data). They "
-        "depend on x, so they are part of the graph.",
+        "the gradient does not flow through mean and variance (no_grad, detach or .data). "
+        "They depend on x, so they are part of the graph.",
         "3.4",
     ),
     (
@@ -217,8 +217,8 @@ FORMULA = (
     (BiasForgotten, "bias is never added: y = weight * x_hat + bias.", "3.3"),
     (
         AffineBeforeNormalizing,
-        "weight and bias are applied to x before it is normalized. They come last: y = weight * "
-        "x_hat + bias.",
+        "weight and bias are applied to x before it is normalized. "
+        "They come last: y = weight * x_hat + bias.",
         "3.3",
     ),
     (WeightStartsAtZero, "weight starts at 0, so the layer's output is 0. It starts at 1.", None),
@@ -239,14 +239,14 @@ FORMULA = (
     ),
     (
         NamesFromThePaper,
-        "gamma and beta are called weight and bias in torch. With other names saved weights cannot "
-        "be loaded.",
+        "gamma and beta are called weight and bias in torch. "
+        "With other names saved weights cannot be loaded.",
         None,
     ),
     (
         IdentityInEvaluation,
-        "in evaluation mode x comes back unchanged. Only batch norm has two modes; this norm "
-        "computes the same in both.",
+        "in evaluation mode x comes back unchanged. Only batch norm has two modes; this norm computes the "
+        "same in both.",
         None,
     ),
     (

@@ -10,10 +10,12 @@ from torch.nn import functional as F
 
 from course.checks.batch_norm.backward_mistakes import BATCH_NORM_BACKWARD as BACKWARD_MISTAKES
 from course.checks.batch_norm.eval_mistakes import BATCH_NORM_EVAL as EVAL_MISTAKES
+from course.checks.batch_norm.shortcuts import NORMS
 from course.checks.batch_norm.train_mistakes import BATCH_NORM_TRAIN as TRAIN_MISTAKES
 from course.checks.framework import SINGLE, SINGLE_LARGE_MEAN, Aspect, CallProbe, Draw, Exercise, Probe
 
 C = 4
+GRADIENTS = ("gradient of x", "gradient of weight", "gradient of bias")
 
 
 def _affine(draw: Draw) -> dict[str, Tensor]:
@@ -83,7 +85,7 @@ BATCH_NORM_TRAIN = Exercise(
         Aspect("gradients of a batch of two", "gradients", "two examples", ("gradient",), hidden=True),
     ),
     misconceptions=tuple(TRAIN_MISTAKES),
-    shortcuts=("batch_norm", "layer_norm", "group_norm", "instance_norm"),
+    shortcuts=NORMS,
 )
 
 
@@ -153,7 +155,7 @@ BATCH_NORM_BACKWARD = Exercise(
         Aspect("both, in float32", _GWB, "float32", ALL_GRADIENTS[1:], hidden=True, tolerance=SINGLE),
     ),
     misconceptions=tuple(BACKWARD_MISTAKES),
-    shortcuts=("batch_norm", "layer_norm", "group_norm", "instance_norm"),
+    shortcuts=(*NORMS, "autograd"),
 )
 
 
@@ -172,7 +174,8 @@ def _eval_probes(seed: int) -> dict[str, Probe]:
 
     def probe(x: Tensor, draw: Draw = draw, low: float = 0.5, note: str = "", **options: Any) -> Probe:
         statistics = {"running_mean": draw.normal(C), "running_var": draw.uniform(C, low=low, high=6 * low)}
-        return CallProbe({"x": x, **statistics, **_affine(draw)}, ("y",), options, note=note)
+        inputs = {"x": x, **statistics, **_affine(draw)}
+        return CallProbe(inputs, ("y",), options, grad_output=draw.normal(*x.shape), note=note)
 
     return {
         "batch": probe(draw.features(3, C)),
@@ -196,6 +199,7 @@ BATCH_NORM_EVAL = Exercise(
         Aspect("y", "forward", "batch", ("y",)),
         Aspect("y of a single example", "forward", "one example", ("y",)),
         Aspect("small running_var, where eps counts", "forward", "tiny variance", ("y",)),
+        Aspect("gradients of x, weight, bias", "forward", "batch", GRADIENTS),
         Aspect("inputs left as they were", "forward", "batch", ("input",)),
         Aspect("as many examples as features", "forward", "square", ("y",), hidden=True),
         Aspect("eps as an argument", "forward", "eps", ("y",), hidden=True),
@@ -203,5 +207,5 @@ BATCH_NORM_EVAL = Exercise(
         Aspect("input that is not contiguous", "forward", "strided", ("y",), hidden=True),
     ),
     misconceptions=tuple(EVAL_MISTAKES),
-    shortcuts=("batch_norm", "layer_norm", "group_norm", "instance_norm"),
+    shortcuts=NORMS,
 )

@@ -120,8 +120,8 @@ def gamma_in_weight_only(linear, bn):
 
 
 @FUSE_LINEAR_BN.add(
-    "scale meets the inputs (the columns of the weight). It belongs to the outputs: scale[:, "
-    "None] * linear.weight."
+    "scale meets the inputs (the columns of the weight). "
+    "It belongs to the outputs: scale[:, None] * linear.weight."
 )
 def columns_scaled(linear, bn):
     gamma, beta, bias, std = _parts(linear, bn)
@@ -162,8 +162,8 @@ def eps_fixed(linear, bn):
 
 
 @FUSE_LINEAR_BN.add(
-    "the new layer has no bias when the old one had none. Batch norm shifts, so the new layer "
-    "always needs a bias."
+    "the new layer has no bias when the old one had none. "
+    "Batch norm shifts, so the new layer always needs a bias."
 )
 def no_bias_without_bias(linear, bn):
     gamma, beta, bias, std = _parts(linear, bn)
@@ -182,8 +182,8 @@ def bias_taken_for_granted(linear, bn):
 
 
 @FUSE_LINEAR_BN.add(
-    "a batch norm with affine=False is not handled: bn.weight and bn.bias are None then. Count "
-    "them as 1 and 0."
+    "a batch norm with affine=False is not handled: bn.weight and bn.bias are None then. "
+    "Count them as 1 and 0."
 )
 def affine_taken_for_granted(linear, bn):
     _, _, bias, std = _parts(linear, bn)
@@ -204,9 +204,8 @@ def given_layer_changed(linear, bn):
 
 
 @FUSE_LINEAR_BN.add(
-    "your new layer shares its weight with the old one (`fused.weight = linear.weight`), so "
-    "scaling it changes both. "
-    "Copy the values."
+    "your new layer shares its weight with the old one (`fused.weight = linear.weight`), so scaling it "
+    "changes both. Copy the values."
 )
 def memory_shared(linear, bn):
     gamma, beta, bias, std = _parts(linear, bn)

@@ -97,8 +97,8 @@ GROUP_NORM = (
             (GroupsIgnored, "num_groups is not used: you average over all channels, which is layer norm."),
             (
                 EachChannelByItself,
-                "each channel is normalized by itself: that is instance norm. The channels of one group "
-                "share a mean.",
+                "each channel is normalized by itself: that is instance norm. "
+                "The channels of one group share a mean.",
             ),
             (
                 GroupsAcrossTheBatch,
@@ -106,13 +106,13 @@ GROUP_NORM = (
             ),
             (
                 GroupsOfTheBatch,
-                "you cut the batch into groups. Cut the channels of each "
-                "example: reshape(N, num_groups, -1).",
+                "you cut the batch into groups. Cut the channels of each example: reshape(N, num_groups, "
+                "-1).",
             ),
             (
                 GroupsInterleaved,
-                "your groups take every G-th channel. A group is made of neighbours: reshape(N, num_groups, "
-                "-1).",
+                "your groups take every G-th channel. A group is made of neighbours: reshape(N, "
+                "num_groups, -1).",
             ),
             (
                 NumberForSize,
@@ -128,8 +128,8 @@ GROUP_NORM = (
             ),
             (
                 WeightAlongTheLastAxis,
-                "weight meets the last axis of x. It belongs to the channels: reshape it to (1, C, 1, 1) for "
-                "images.",
+                "weight meets the last axis of x. It belongs to the channels: reshape it to (1, C, 1, 1) "
+                "for images.",
             ),
             (AffineIgnored, "with affine=False the layer still has weight and bias. They are None then."),
             (
@@ -138,13 +138,13 @@ GROUP_NORM = (
             ),
             (
                 ImagesOnly,
-                "only images (N, C, H, W) work. x is (N, C, *): also (N, C) and (N, C, L). reshape(N, G, -1) "
-                "fits all.",
+                "only images (N, C, H, W) work. x is (N, C, *): also (N, C) and (N, C, L). "
+                "reshape(N, G, -1) fits all.",
             ),
             (
                 ViewNeedsOrder,
-                "`view` does not work when the memory is not in order (channels_last, a transposed tensor). "
-                "Use reshape.",
+                "`view` does not work when the memory is not in order (channels_last, a transposed "
+                "tensor). Use reshape.",
             ),
             (
                 NotReshapedBack,

@@ -100,13 +100,13 @@ INSTANCE_NORM = (
         for entry in (
             (
                 AsBatchNorm,
-                "you average over the batch too: that is batch norm. Instance norm takes each image by "
-                "itself: dim=(2, 3).",
+                "you average over the batch too: that is batch norm. "
+                "Instance norm takes each image by itself: dim=(2, 3).",
             ),
             (
                 AsLayerNorm,
-                "you average over the channels too: that is layer norm. Instance norm takes each channel by "
-                "itself: dim=(2, 3).",
+                "you average over the channels too: that is layer norm. "
+                "Instance norm takes each channel by itself: dim=(2, 3).",
             ),
             (
                 OverChannels,
@@ -115,18 +115,18 @@ INSTANCE_NORM = (
             ),
             (
                 RowsApart,
-                "each row of the picture has a mean of its own. Average over height and width together: "
-                "dim=(2, 3).",
+                "each row of the picture has a mean of its own. "
+                "Average over height and width together: dim=(2, 3).",
             ),
             (
                 ColumnsApart,
-                "each column of the picture has a mean of its own. Average over height and width together: "
-                "dim=(2, 3).",
+                "each column of the picture has a mean of its own. "
+                "Average over height and width together: dim=(2, 3).",
             ),
             (
                 ChannelsTakenLast,
-                "you average over the axes (1, 2), as for images (N, H, W, C). In PyTorch height and width "
-                "are the axes 2 and 3.",
+                "you average over the axes (1, 2), as for images (N, H, W, C). "
+                "In PyTorch height and width are the axes 2 and 3.",
             ),
             (
                 VarianceOfTheBatch,
@@ -141,8 +141,8 @@ INSTANCE_NORM = (
             (AffineNever, "with affine=True the layer needs weight (ones) and bias (zeros) of shape (C,)."),
             (
                 WeightAlongWidth,
-                "weight meets the last axis (the width). It belongs to the channels: reshape it to (1, C, 1, "
-                "1).",
+                "weight meets the last axis (the width). It belongs to the channels: reshape it to (1, C, "
+                "1, 1).",
             ),
             (
                 BuffersOfBatchNorm,
@@ -150,8 +150,8 @@ INSTANCE_NORM = (
             ),
             (
                 RunningStatisticsInEvaluation,
-                "in evaluation mode you use running statistics. Instance norm has none: each picture brings "
-                "its own.",
+                "in evaluation mode you use running statistics. "
+                "Instance norm has none: each picture brings its own.",
             ),
         )
     ),

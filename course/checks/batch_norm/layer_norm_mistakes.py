@@ -135,8 +135,8 @@ LAYER_NORM = (
         for entry in (
             (
                 OverTheBatch,
-                "you average over the batch (dim=0): that is batch norm. Layer norm takes the last axes of "
-                "each example.",
+                "you average over the batch (dim=0): that is batch norm. "
+                "Layer norm takes the last axes of each example.",
             ),
             (
                 OverBatchToo,
@@ -150,8 +150,8 @@ LAYER_NORM = (
             ),
             (
                 AllButTheFirst,
-                "you average over everything but the batch. normalized_shape says over which axes: the last "
-                "len(normalized_shape).",
+                "you average over everything but the batch. "
+                "normalized_shape says over which axes: the last len(normalized_shape).",
             ),
             (
                 FirstAxes,
@@ -160,8 +160,8 @@ LAYER_NORM = (
             ),
             (
                 AsManyAxesAfterTheBatch,
-                "you count the axes from the batch axis on. Count from the end: there may be more axes "
-                "before them.",
+                "you count the axes from the batch axis on. "
+                "Count from the end: there may be more axes before them.",
             ),
             (
                 OneWeightPerChannel,
@@ -178,8 +178,8 @@ LAYER_NORM = (
             (NoBiasNoWeight, "with bias=False the weight is gone too. Only the bias is None then."),
             (
                 BiasWithoutAffine,
-                "with elementwise_affine=False the layer still has a bias. Weight and bias are both None "
-                "then.",
+                "with elementwise_affine=False the layer still has a bias. "
+                "Weight and bias are both None then.",
             ),
             (
                 NumberOnly,
@@ -187,8 +187,8 @@ LAYER_NORM = (
             ),
             (
                 TupleOnly,
-                "only a tuple works for normalized_shape. It may also be a number: turn it into "
-                "(normalized_shape,) first.",
+                "only a tuple works for normalized_shape. "
+                "It may also be a number: turn it into (normalized_shape,) first.",
             ),
             (
                 RemembersStatistics,

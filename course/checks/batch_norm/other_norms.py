@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from course.checks.batch_norm.group_norm_mistakes import GROUP_NORM as GROUP_NORM_MISTAKES
 from course.checks.batch_norm.instance_norm_mistakes import INSTANCE_NORM as INSTANCE_NORM_MISTAKES
 from course.checks.batch_norm.layer_norm_mistakes import LAYER_NORM as LAYER_NORM_MISTAKES
+from course.checks.batch_norm.shortcuts import NORMS
 from course.checks.framework import (
     SINGLE,
     SINGLE_LARGE_MEAN,
@@ -72,6 +73,7 @@ def _common_probes(
             ),
             options,
             state=_affine(draw, *affine_shape),
+            gradients=PARAMETERS,
         ),
         "tiny variance": ModuleProbe(
             arguments,
@@ -124,6 +126,7 @@ FORWARD = (
     Aspect("small variance, where eps counts", "forward", "tiny variance", ("output", "gradient")),
     Aspect("the same in evaluation mode", "forward", "evaluation", ("output",)),
     Aspect("input left as it was", "forward", "images", ("input",)),
+    Aspect("gradients in evaluation mode", "forward", "evaluation", ("gradient",), hidden=True),
     Aspect("eps as an argument", "forward", "eps", ("output",), hidden=True),
     Aspect("float32 input", "forward", "float32", ("output",), hidden=True, tolerance=SINGLE),
     Aspect(
@@ -152,7 +155,12 @@ def _layer_norm_probes(seed: int) -> dict[str, Probe]:
         "no affine": ModuleProbe(
             (5,), (Describe("new"), _step(draw, "rows", 3, 5)), {"elementwise_affine": False}
         ),
-        "no bias": ModuleProbe((5,), (Describe("new"), _step(draw, "rows", 3, 5)), {"bias": False}),
+        "no bias": ModuleProbe(
+            (5,),
+            (Describe("new"), _step(draw, "rows", 3, 5)),
+            {"bias": False},
+            state={"weight": draw.uniform(5, low=0.5, high=2.0)},
+        ),
     }
 
 
@@ -181,7 +189,7 @@ LAYER_NORM = Exercise(
         Aspect("one row without a batch axis", "forward", "one row", ("output",), hidden=True),
     ),
     misconceptions=LAYER_NORM_MISTAKES,
-    shortcuts=("layer_norm", "batch_norm", "group_norm", "instance_norm"),
+    shortcuts=NORMS,
 )
 
 
@@ -216,7 +224,7 @@ INSTANCE_NORM_2D = Exercise(
         Aspect("as many images as channels, rows and columns", "forward", "square", ("output",), hidden=True),
     ),
     misconceptions=INSTANCE_NORM_MISTAKES,
-    shortcuts=("instance_norm", "batch_norm", "layer_norm", "group_norm"),
+    shortcuts=NORMS,
 )
 
 
@@ -259,5 +267,5 @@ GROUP_NORM = Exercise(
         Aspect("as many images as channels, rows and columns", "forward", "square", ("output",), hidden=True),
     ),
     misconceptions=GROUP_NORM_MISTAKES,
-    shortcuts=("group_norm", "batch_norm", "layer_norm", "instance_norm"),
+    shortcuts=NORMS,
 )

@@ -22,16 +22,16 @@ def variance_for_std(images):
 
 
 @CHANNEL_STATISTICS.add(
-    "you take the std of each image and then average. The images also differ in their means: "
-    "take one std over dim=(0, 2, 3)."
+    "you take the std of each image and then average. "
+    "The images also differ in their means: take one std over dim=(0, 2, 3)."
 )
 def mean_of_the_images_stds(images):
     return images.mean(0), images.mean((0, 2, 3)), images.std((2, 3), correction=0).mean(0)
 
 
 @CHANNEL_STATISTICS.add(
-    "you average over the images first and take the std of the mean image. That hides how the images differ: "
-    "take the std over dim=(0, 2, 3)."
+    "you average over the images first and take the std of the mean image. "
+    "That hides how the images differ: take the std over dim=(0, 2, 3)."
 )
 def std_of_the_mean_image(images):
     mean_image = images.mean(0)
@@ -54,9 +54,8 @@ def std_not_centred(images):
 
 
 @CHANNEL_STATISTICS.add(
-    "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the "
-    "digits are gone: "
-    "subtract the mean first.",
+    "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the digits are "
+    "gone: subtract the mean first.",
     "3.3",
 )
 def mean_of_squares(images):
@@ -73,8 +72,8 @@ def mean_absolute_deviation(images):
 
 
 @CHANNEL_STATISTICS.add(
-    "you average over the axes (0, 1, 2), as for images (N, H, W, C). In PyTorch the channels "
-    "are axis 1: dim=(0, 2, 3)."
+    "you average over the axes (0, 1, 2), as for images (N, H, W, C). "
+    "In PyTorch the channels are axis 1: dim=(0, 2, 3)."
 )
 def channels_taken_last(images):
     return images.mean(0), images.mean((0, 1, 2)), images.std((0, 1, 2), correction=0)
@@ -88,8 +87,8 @@ def one_number_for_all_channels(images):
 
 
 @CHANNEL_STATISTICS.add(
-    "each image has a mean and a std of its own. Average over the images too: dim=(0, 2, 3) "
-    "leaves the shape (C,)."
+    "each image has a mean and a std of its own. Average over the images too: dim=(0, 2, 3) leaves the "
+    "shape (C,)."
 )
 def each_image_by_itself(images):
     return images.mean(0), images.mean((2, 3)), images.std((2, 3), correction=0)
@@ -138,8 +137,8 @@ def mean_image_last(images):
 
 
 @CHANNEL_STATISTICS.add(
-    "you subtract the mean from the images in place (`images -= mean`). The caller still needs them: "
-    "write into a new tensor."
+    "you subtract the mean from the images in place (`images -= mean`). "
+    "The caller still needs them: write into a new tensor."
 )
 def changes_the_images(images):
     mean_image, mean = images.mean(0), images.mean((0, 2, 3))

@@ -10,8 +10,8 @@ BATCH_NORM_TRAIN = Mistakes()
 
 
 @BATCH_NORM_TRAIN.add(
-    "you normalize with the unbiased variance (1/(n-1)), which is torch's default. Batch norm divides by the "
-    "biased one (1/n): unbiased=False."
+    "you normalize with the unbiased variance (1/(n-1)), which is torch's default. "
+    "Batch norm divides by the biased one (1/n): unbiased=False."
 )
 def unbiased_variance(x, weight, bias, eps=1e-5):
     mean, var = x.mean(0), x.var(0)
@@ -62,9 +62,8 @@ def statistics_of_y(x, weight, bias, eps=1e-5):
 
 
 @BATCH_NORM_TRAIN.add(
-    "you normalize each example over its features (dim=1): that is layer norm. Batch norm takes "
-    "each feature over "
-    "the batch: dim=0."
+    "you normalize each example over its features (dim=1): that is layer norm. "
+    "Batch norm takes each feature over the batch: dim=0."
 )
 def each_example_by_itself(x, weight, bias, eps=1e-5):
     mean, var = x.mean(1, keepdim=True), x.var(1, correction=0, keepdim=True)
@@ -148,9 +147,8 @@ def squares_not_centred(x, weight, bias, eps=1e-5):
 
 
 @BATCH_NORM_TRAIN.add(
-    "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the "
-    "digits are gone: "
-    "subtract the mean first."
+    "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the digits are "
+    "gone: subtract the mean first."
 )
 def mean_of_squares(x, weight, bias, eps=1e-5):
     mean = x.mean(0)
@@ -209,9 +207,8 @@ def x_for_x_hat(x, weight, bias, eps=1e-5):
 
 
 @BATCH_NORM_TRAIN.add(
-    "no gradient flows through mean and variance (no_grad, detach or .data). They depend on x, "
-    "so they are part "
-    "of the graph.",
+    "no gradient flows through mean and variance (no_grad, detach or .data). "
+    "They depend on x, so they are part of the graph.",
     "3.4",
 )
 def statistics_detached(x, weight, bias, eps=1e-5):

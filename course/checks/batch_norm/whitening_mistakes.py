@@ -186,9 +186,8 @@ def mean_of_each_example(train, x, eps=1e-5):
 
 
 @PCA_WHITEN.add(
-    "your covariance is mean(x xT) - mean meanT. With a large mean two large numbers cancel and "
-    "the digits are gone: "
-    "subtract the mean first."
+    "your covariance is mean(x xT) - mean meanT. With a large mean two large numbers cancel and the digits "
+    "are gone: subtract the mean first."
 )
 def moments_not_centred(train, x, eps=1e-5):
     mean, n = train.mean(0), len(train)
@@ -198,8 +197,8 @@ def moments_not_centred(train, x, eps=1e-5):
 
 
 @PCA_WHITEN.add(
-    "you subtract the mean in place (`x -= mean`). The caller still needs x and train: write "
-    "into new tensors."
+    "you subtract the mean in place (`x -= mean`). "
+    "The caller still needs x and train: write into new tensors."
 )
 def changes_its_input(train, x, eps=1e-5):
     mean = train.mean(0)

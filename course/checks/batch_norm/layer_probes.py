@@ -1,0 +1,221 @@
+"""What is drawn and what is looked at in `BatchNorm1d` and `BatchNorm2d`.
+
+Probes make mistakes show: batches of 2, 3 and 5 samples (n against n - 1), sizes that differ between calls,
+a variance of 1e-6 (where eps sits), mean 1000 in float32 (cancellation), weight and bias random, H != W.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from course.checks.framework import (
+    SINGLE,
+    SINGLE_LARGE_MEAN,
+    Aspect,
+    DeepCopy,
+    Describe,
+    Draw,
+    Forward,
+    ModuleProbe,
+    Probe,
+    Reload,
+)
+
+C = 4
+BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+PARAMETERS = ("weight", "bias")
+
+Shape = Callable[[int], tuple[int, ...]]
+
+
+def flat(n: int) -> tuple[int, ...]:
+    """Rows (N, C)."""
+    return (n, C)
+
+
+def sequence(n: int) -> tuple[int, ...]:
+    """Sequences (N, C, L)."""
+    return (n, C, 5)
+
+
+def image(n: int) -> tuple[int, ...]:
+    """Images (N, C, H, W)."""
+    return (n, C, 3, 5)
+
+
+def affine(draw: Draw) -> dict[str, Tensor]:
+    """Weight and bias that are neither 0 nor 1."""
+    return {"weight": draw.uniform(C, low=0.5, high=2.0), "bias": draw.normal(C)}
+
+
+def _seasoned(draw: Draw) -> dict[str, Tensor]:
+    """State of a layer that has been trained: nothing is 0 or 1 any more."""
+    return {
+        **affine(draw),
+        "running_mean": draw.normal(C),
+        "running_var": draw.uniform(C, low=0.5, high=3.0),
+    }
+
+
+def batch(draw: Draw, name: str, shape: tuple[int, ...], **options: bool) -> Forward:
+    """A step with random features and a random gradient."""
+    return Forward(name, draw.features(*shape), draw.normal(*shape), **options)
+
+
+def probes(shape: Shape, seed: int) -> dict[str, Probe]:
+    """The probes that both layers share, for inputs of a shape."""
+    draw, single = Draw(seed), Draw(seed, torch.float32)
+    count = shape(3)[0] * (len(torch.zeros(shape(1)).flatten()) // C)
+    note = f"{count} values per {'channel' if len(shape(1)) > 2 else 'feature'}"
+    tiny = Forward("batch", draw.normal(*shape(3), std=1e-3), draw.normal(*shape(3)))
+    far = Forward("batch", single.normal(*shape(8), mean=1000.0))
+    return {
+        "new": ModuleProbe((C,), (Describe("new"),)),
+        "no affine": ModuleProbe(
+            (C,), (Describe("new"), batch(draw, "batch", shape(3))), {"affine": False}, watch=BUFFERS[:2]
+        ),
+        "one batch": ModuleProbe(
+            (C,),
+            (batch(draw, "one batch", shape(3)),),
+            state=affine(draw),
+            watch=BUFFERS,
+            gradients=PARAMETERS,
+            note=note,
+        ),
+        "three batches": ModuleProbe(
+            (C,),
+            tuple(batch(draw, f"batch {i}", shape(n)) for i, n in enumerate((2, 5, 3), 1)),
+            state=affine(draw),
+            watch=BUFFERS,
+        ),
+        "momentum": ModuleProbe(
+            (C,),
+            tuple(batch(draw, f"batch {i}", shape(3)) for i in (1, 2)),
+            {"momentum": 0.01},
+            state=_seasoned(draw),
+            watch=BUFFERS,
+        ),
+        "no_grad": ModuleProbe(
+            (C,),
+            (
+                Forward("training without gradients", draw.features(*shape(3)), grad_enabled=False),
+                Forward("evaluation with gradients", draw.features(*shape(3)), training=False),
+            ),
+            state=_seasoned(draw),
+            watch=BUFFERS,
+        ),
+        "evaluation": ModuleProbe(
+            (C,),
+            (
+                batch(draw, "evaluation", shape(3), training=False),
+                batch(draw, "training again", shape(2)),
+                batch(draw, "evaluation again", shape(1), training=False),
+            ),
+            state=_seasoned(draw),
+            watch=BUFFERS,
+            gradients=PARAMETERS,
+        ),
+        "tiny variance": ModuleProbe(
+            (C,), (tiny,), state=affine(draw), note="variance about 1e-6, eps = 1e-5"
+        ),
+        "eps": ModuleProbe(
+            (C,),
+            (tiny, batch(draw, "evaluation", shape(2), training=False)),
+            {"eps": 1e-2},
+            state=_seasoned(draw),
+            watch=BUFFERS[:2],
+        ),
+        "positional": ModuleProbe((C, 1e-2, 0.3, True), (tiny,), state=affine(draw), watch=BUFFERS[:2]),
+        "one channel": ModuleProbe(
+            (1,), (batch(draw, "batch", (3, 1, *shape(3)[2:])),), watch=BUFFERS[:2], note="one channel"
+        ),
+        "float32": ModuleProbe(
+            (C,),
+            (batch(single, "batch", shape(4)),),
+            dtype=torch.float32,
+            state=affine(single),
+            watch=BUFFERS[:2],
+        ),
+        "large mean": ModuleProbe((C,), (far,), dtype=torch.float32, watch=("running_var",)),
+        "strided": ModuleProbe(
+            (C,), (Forward("batch", draw.features(*shape(3)).mT.contiguous().mT),), state=affine(draw)
+        ),
+        "saved": ModuleProbe(
+            (C,),
+            (batch(draw, "batch", shape(3)), Reload(), batch(draw, "evaluation", shape(2), training=False)),
+            state=_seasoned(draw),
+            watch=BUFFERS,
+        ),
+        "copied": ModuleProbe(
+            (C,),
+            (batch(draw, "batch", shape(3)), DeepCopy(), batch(draw, "batch of the copy", shape(3))),
+            state=_seasoned(draw),
+            watch=BUFFERS,
+        ),
+    }
+
+
+ASPECTS = (
+    Aspect(
+        "parameters and buffers, by torch's names", "interface", "new", ("new: parameters", "new: buffers")
+    ),
+    Aspect("their shapes and first values", "interface", "new", ("new: ",)),
+    Aspect("affine=False: no weight, no bias", "interface", "no affine", ("new: parameters", "output")),
+    Aspect("arguments in torch's order", "interface", "positional", ("output", "running"), hidden=True),
+    Aspect(
+        "a saved state_dict loads into a new layer", "interface", "saved", ("output", "running"), hidden=True
+    ),
+    Aspect(
+        "a deep copy has statistics of its own", "interface", "copied", ("output", "running"), hidden=True
+    ),
+    Aspect("output, training mode", "forward", "one batch", ("output",)),
+    Aspect("gradients of x, weight, bias", "forward", "one batch", ("gradient",)),
+    Aspect("small variance, where eps counts", "forward", "tiny variance", ("output", "gradient")),
+    Aspect("input left as it was", "forward", "one batch", ("input",)),
+    Aspect("eps as an argument", "forward", "eps", ("output",), hidden=True),
+    Aspect("float32 input", "forward", "float32", ("output",), hidden=True, tolerance=SINGLE),
+    Aspect(
+        "mean 1000 in float32", "forward", "large mean", ("output",), hidden=True, tolerance=SINGLE_LARGE_MEAN
+    ),
+    Aspect("input that is not contiguous", "forward", "strided", ("output",), hidden=True),
+    Aspect("running_mean after one batch", "running-stats", "one batch", ("running_mean",)),
+    Aspect("running_var after one batch", "running-stats", "one batch", ("running_var",)),
+    Aspect("num_batches_tracked", "running-stats", "three batches", ("num_batches_tracked",)),
+    Aspect("three batches of 2, 5 and 3 samples", "running-stats", "three batches", ("running",)),
+    Aspect("momentum as an argument", "running-stats", "momentum", ("running",), hidden=True),
+    Aspect("running_var without eps", "running-stats", "eps", ("running_var",), hidden=True),
+    Aspect("a single channel", "running-stats", "one channel", ("output", "running"), hidden=True),
+    Aspect(
+        "training mode under no_grad",
+        "running-stats",
+        "no_grad",
+        ("output, training", "running_mean after training", "running_var after training"),
+        hidden=True,
+    ),
+    Aspect(
+        "running_var in float32",
+        "running-stats",
+        "large mean",
+        ("running_var",),
+        hidden=True,
+        tolerance=SINGLE_LARGE_MEAN,
+    ),
+    Aspect("output, evaluation mode", "evaluation", "evaluation", ("output, evaluation",)),
+    Aspect(
+        "evaluation leaves the running statistics alone",
+        "evaluation",
+        "evaluation",
+        tuple(f"{name} after evaluation" for name in BUFFERS),
+    ),
+    Aspect("gradients in evaluation mode", "evaluation", "evaluation", ("gradient",), hidden=True),
+    Aspect(
+        "evaluation mode with gradients switched on",
+        "evaluation",
+        "no_grad",
+        ("output, evaluation", "running_mean after evaluation"),
+        hidden=True,
+    ),
+)
