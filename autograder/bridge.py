@@ -132,9 +132,9 @@ def generate_release(course: Course, assignment: str) -> None:
 
 
 def _last_error(log: str) -> str:
-    """The last line of the form "SomeError: what happened" in nbgrader's log."""
+    """The first line of the form "SomeError: what happened" in nbgrader's log."""
     found = re.findall(r"^[\w.]*(?:Error|Exception): .*$", log, re.MULTILINE)
-    return found[-1] if found else ""
+    return found[0] if found else ""
 
 
 @contextmanager

@@ -86,6 +86,10 @@ def _student_folders(course: Course) -> list[Path]:
 def _stage(course: Course, assignment: Assignment, folder: Path, submission: Submission) -> None:
     """Check one submission and write its staged copy."""
     handed_in = folder / assignment.name
+    if set("*?[]") & set(folder.name) or folder.name != folder.name.strip():
+        raise _Unreadable(
+            "The folder's name has one of * ? [ ] or a space at an end; nbgrader needs another name."
+        )
     if folder.is_symlink() or handed_in.is_symlink():
         raise _Unreadable("The folder is a symbolic link; hand in the folder itself.")
     notebook_file = _find_notebook(handed_in, assignment.name)

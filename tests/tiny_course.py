@@ -20,7 +20,6 @@ PYPROJECT = """
 [tool.autograder]
 colab_requirement = "tiny-course @ https://example.org/tiny.zip"
 course_package = "tiny_course_package"
-notebook_timeout = 60
 """
 
 CHECK = '''
@@ -111,9 +110,9 @@ def source_notebook() -> NotebookNode:
     return new_notebook(cells=cells, metadata=metadata)
 
 
-def make_course(root: Path, notebook: NotebookNode | None = None) -> Course:
+def make_course(root: Path, notebook: NotebookNode | None = None, settings: str = "") -> Course:
     """The tiny course in a folder, with the project's own nbgrader_config.py and a short time limit."""
-    (root / "pyproject.toml").write_text(PYPROJECT)
+    (root / "pyproject.toml").write_text(f"{PYPROJECT}{settings}\n")
     config = (PROJECT / "nbgrader_config.py").read_text(encoding="utf-8")
     (root / "nbgrader_config.py").write_text(
         f"{config}\nc.Execute.timeout = {SECONDS_PER_CELL}\n", encoding="utf-8"
