@@ -386,7 +386,7 @@ def _note_course_functions(names: set[str]) -> Iterator[None]:
         code = frame.f_code
         if event != "call":
             return
-        if code.co_filename in _SHORTCUTS:
+        if code.co_filename in _SHORTCUTS and not code.co_name.startswith("_"):
             names.add(f"{_SHORTCUTS[code.co_filename]}.{code.co_qualname}")
         elif code.co_filename.startswith(_COURSE) and not code.co_filename.startswith(_CHECKS):
             names.add(code.co_qualname)

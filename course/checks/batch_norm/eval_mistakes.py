@@ -152,3 +152,12 @@ def refuses_one_example(x, running_mean, running_var, weight, bias, eps=1e-5):
     if len(x) < 2:
         raise ValueError("expected more than 1 value per channel")
     return weight * (x - running_mean) / torch.sqrt(running_var + eps) + bias
+
+
+@BATCH_NORM_EVAL.add(
+    "no gradient flows (no_grad or detach). eval() is not no_grad(): in fine-tuning, gradients pass "
+    "through here too."
+)
+def no_gradient(x, running_mean, running_var, weight, bias, eps=1e-5):
+    with torch.no_grad():
+        return weight * (x - running_mean) / torch.sqrt(running_var + eps) + bias

@@ -107,6 +107,11 @@ class BiasForgotten(SmallSteps):
         return x_hat if self.weight is None else x_hat * self.fit(self.weight, x_hat)
 
 
+class AffineInTrainingOnly(SmallSteps):
+    def scale_and_shift(self, x_hat: Tensor) -> Tensor:
+        return super().scale_and_shift(x_hat) if self.training else x_hat
+
+
 class AffineBeforeNormalizing(SmallSteps):
     def forward(self, x: Tensor) -> Tensor:
         return self.normalize(self.scale_and_shift(x))
@@ -138,6 +143,13 @@ class AffineAsBuffers(SmallSteps):
         self.register_buffer("bias", torch.zeros(shape) if has_bias else None)
 
 
+class NotTrainable(SmallSteps):
+    def make_affine(self, shape: tuple[int, ...], has_weight: bool, has_bias: bool) -> None:
+        super().make_affine(shape, has_weight, has_bias)
+        for parameter in self.parameters():
+            parameter.requires_grad_(False)
+
+
 class NamesFromThePaper(SmallSteps):
     def make_affine(self, shape: tuple[int, ...], has_weight: bool, has_bias: bool) -> None:
         self.gamma = nn.Parameter(torch.ones(shape)) if has_weight else None
@@ -147,6 +159,12 @@ class NamesFromThePaper(SmallSteps):
         if self.gamma is not None:
             x_hat = x_hat * self.fit(self.gamma, x_hat)
         return x_hat if self.beta is None else x_hat + self.fit(self.beta, x_hat)
+
+
+class NoGradientInEvaluation(SmallSteps):
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.set_grad_enabled(self.training):
+            return super().forward(x)
 
 
 class IdentityInEvaluation(SmallSteps):
@@ -216,6 +234,11 @@ FORMULA = (
     (AffineForgotten, "weight and bias are never applied: y = weight * x_hat + bias.", "3.3"),
     (BiasForgotten, "bias is never added: y = weight * x_hat + bias.", "3.3"),
     (
+        AffineInTrainingOnly,
+        "weight and bias are applied in training mode only. Evaluation needs them too.",
+        "3.5",
+    ),
+    (
         AffineBeforeNormalizing,
         "weight and bias are applied to x before it is normalized. "
         "They come last: y = weight * x_hat + bias.",
@@ -238,10 +261,20 @@ FORMULA = (
         None,
     ),
     (
+        NotTrainable,
+        "weight and bias do not ask for a gradient (requires_grad=False), so they never learn.",
+        None,
+    ),
+    (
         NamesFromThePaper,
         "gamma and beta are called weight and bias in torch. "
         "With other names saved weights cannot be loaded.",
         None,
+    ),
+    (
+        NoGradientInEvaluation,
+        "in evaluation mode no gradient flows (no_grad). eval() is not no_grad(): the caller decides.",
+        "3.5",
     ),
     (
         IdentityInEvaluation,

@@ -71,9 +71,13 @@ FUSE_LINEAR_BN = Exercise(
         Aspect(
             "float32 layers", "output", "float32", ("output of the layer",), hidden=True, tolerance=SINGLE
         ),
+        Aspect(
+            "weight and bias do all of it", "output", "no bias", ("weight of the", "bias of the"), hidden=True
+        ),
         Aspect("one nn.Linear, and a new one", "interface", "layers", ("is a",)),
         Aspect("its parameters", "interface", "no bias", ("parameters of the layer",)),
         Aspect("linear and bn left as they were", "interface", "layers", ("input",)),
     ),
     misconceptions=tuple(MISTAKES),
+    shortcuts=("fuse_linear_bn",),
 )

@@ -262,3 +262,30 @@ def always_float32(linear, bn):
         fused.weight.copy_(scale[:, None] * linear.weight)
         fused.bias.copy_(scale * (bias - bn.running_mean) + beta)
     return fused
+
+
+@FUSE_LINEAR_BN.add(
+    "your new layer still calls the two old ones. Its own weight and bias must do the work: that is what "
+    "folding saves."
+)
+def old_layers_called(linear, bn):
+    fused = nn.Linear(linear.in_features, linear.out_features, dtype=linear.weight.dtype)
+    fused.forward = lambda x: bn(linear(x))
+    return fused
+
+
+@FUSE_LINEAR_BN.add("bn has lost its running statistics. linear and bn must stay as they were.")
+def statistics_changed(linear, bn):
+    gamma, beta, bias, std = _parts(linear, bn)
+    fused = _layer((gamma / std)[:, None] * linear.weight, gamma / std * (bias - bn.running_mean) + beta)
+    bn.reset_running_stats()
+    return fused
+
+
+@FUSE_LINEAR_BN.add(
+    "scale is upside down: it is gamma / sqrt(running_var + eps), not sqrt(running_var + eps) / gamma."
+)
+def scale_upside_down(linear, bn):
+    gamma, beta, bias, std = _parts(linear, bn)
+    scale = std / gamma
+    return _layer(scale[:, None] * linear.weight, scale * (bias - bn.running_mean) + beta)

@@ -51,6 +51,13 @@ class AffineByDefault(Instance):
         super().__init__(num_features, eps, momentum, affine)
 
 
+class ArgumentsInAnotherOrder(Instance):
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, affine: bool = False, momentum: float = 0.1
+    ) -> None:
+        super().__init__(num_features, eps, momentum, bool(affine))
+
+
 class AffineAlways(Instance):
     def make_affine(self, shape: tuple[int, ...], has_weight: bool, has_bias: bool) -> None:
         super().make_affine(shape, True, True)
@@ -136,6 +143,10 @@ INSTANCE_NORM = (
                 AffineByDefault,
                 "affine is True by default. Unlike the other norms, InstanceNorm2d has affine=False by "
                 "default.",
+            ),
+            (
+                ArgumentsInAnotherOrder,
+                "the arguments have another order than torch's: num_features, eps, momentum, affine.",
             ),
             (AffineAlways, "with affine=False the layer still has weight and bias. They are None then."),
             (AffineNever, "with affine=True the layer needs weight (ones) and bias (zeros) of shape (C,)."),

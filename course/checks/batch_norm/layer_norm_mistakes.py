@@ -77,6 +77,11 @@ class NoBiasNoWeight(Layer):
         super().make_affine(shape, has_bias, has_bias)
 
 
+class WeightSkippedWithoutBias(Layer):
+    def scale_and_shift(self, x_hat: Tensor) -> Tensor:
+        return x_hat if self.bias is None else super().scale_and_shift(x_hat)
+
+
 class BiasWithoutAffine(Layer):
     def __init__(
         self,
@@ -105,6 +110,17 @@ class TupleOnly(Layer):
         bias: bool = True,
     ) -> None:
         super().__init__(tuple(normalized_shape), eps, elementwise_affine, bias)
+
+
+class ArgumentsInAnotherOrder(Layer):
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        elementwise_affine: bool = True,
+        eps: float = 1e-5,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(normalized_shape, eps, elementwise_affine, bias)
 
 
 class RemembersStatistics(Layer):
@@ -177,6 +193,10 @@ LAYER_NORM = (
             (BiasArgumentIgnored, "with bias=False the layer still has a bias. It is None then."),
             (NoBiasNoWeight, "with bias=False the weight is gone too. Only the bias is None then."),
             (
+                WeightSkippedWithoutBias,
+                "with bias=False the weight is not applied any more. Ask for each of them by itself.",
+            ),
+            (
                 BiasWithoutAffine,
                 "with elementwise_affine=False the layer still has a bias. "
                 "Weight and bias are both None then.",
@@ -189,6 +209,12 @@ LAYER_NORM = (
                 TupleOnly,
                 "only a tuple works for normalized_shape. "
                 "It may also be a number: turn it into (normalized_shape,) first.",
+            ),
+            (
+                ArgumentsInAnotherOrder,
+                "the arguments have another order than torch's: "
+                "normalized_shape, eps, elementwise_affine, "
+                "bias.",
             ),
             (
                 RemembersStatistics,

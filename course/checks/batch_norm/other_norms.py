@@ -155,6 +155,7 @@ def _layer_norm_probes(seed: int) -> dict[str, Probe]:
         "no affine": ModuleProbe(
             (5,), (Describe("new"), _step(draw, "rows", 3, 5)), {"elementwise_affine": False}
         ),
+        "positional": ModuleProbe((5, 0.1, True, False), (Describe("new"), _step(draw, "rows", 3, 5))),
         "no bias": ModuleProbe(
             (5,),
             (Describe("new"), _step(draw, "rows", 3, 5)),
@@ -181,6 +182,13 @@ LAYER_NORM = Exercise(
             ("new: parameters", "output"),
         ),
         Aspect("bias=False: a weight, no bias", "interface", "no bias", ("new: parameters", "output")),
+        Aspect(
+            "arguments in torch's order",
+            "interface",
+            "positional",
+            ("new: parameters", "output"),
+            hidden=True,
+        ),
         *FORWARD,
         Aspect("output, rows (N, D)", "forward", "number", ("output",)),
         Aspect("output, words (N, L, D)", "forward", "words", ("output", "gradient")),
@@ -202,6 +210,7 @@ def _instance_norm_probes(seed: int) -> dict[str, Probe]:
         **_common_probes(draw, single, (4,), (2, 4, 3, 5), (4,), affine=True),
         "plain": ModuleProbe((4,), (Describe("new"), _step(draw, "images", 3, 4, 2, 3))),
         "no affine": ModuleProbe((4,), (Describe("new"),), {"affine": False}),
+        "positional": ModuleProbe((4, 0.1, 0.0, True), (Describe("new"), _step(draw, "images", 2, 4, 2, 3))),
         "square": ModuleProbe(
             (3,), (_step(draw, "images", 3, 3, 3, 3),), {"affine": True}, state=_affine(draw, 3)
         ),
@@ -219,6 +228,13 @@ INSTANCE_NORM_2D = Exercise(
         *INTERFACE,
         Aspect("by default: no weight, no bias, no buffers", "interface", "plain", ("new: ",)),
         Aspect("affine=False: no weight, no bias", "interface", "no affine", ("new: parameters",)),
+        Aspect(
+            "arguments in torch's order",
+            "interface",
+            "positional",
+            ("new: parameters", "output"),
+            hidden=True,
+        ),
         *FORWARD,
         Aspect("output without weight and bias", "forward", "plain", ("output", "gradient")),
         Aspect("as many images as channels, rows and columns", "forward", "square", ("output",), hidden=True),
@@ -242,6 +258,7 @@ def _group_norm_probes(seed: int) -> dict[str, Probe]:
         "rows": ModuleProbe((2, 6), (_step(draw, "rows", 3, 6),), state=affine),
         "sequences": ModuleProbe((3, 6), (_step(draw, "sequences", 2, 6, 4),), state=affine),
         "volumes": ModuleProbe((2, 6), (_step(draw, "volumes", 2, 6, 2, 1, 3),), state=affine),
+        "positional": ModuleProbe((2, 6, 1e-1, False), (Describe("new"), _step(draw, "images", 2, 6, 2, 3))),
         "square": ModuleProbe((2, 4), (_step(draw, "images", 4, 4, 4, 4),), state=_affine(draw, 4)),
         "no affine": ModuleProbe(
             (2, 6), (Describe("new"), _step(draw, "images", 2, 6, 2, 3)), {"affine": False}
@@ -259,6 +276,13 @@ GROUP_NORM = Exercise(
     aspects=(
         *INTERFACE,
         Aspect("affine=False: no weight, no bias", "interface", "no affine", ("new: parameters", "output")),
+        Aspect(
+            "arguments in torch's order",
+            "interface",
+            "positional",
+            ("new: parameters", "output"),
+            hidden=True,
+        ),
         *FORWARD,
         Aspect("three groups of two channels", "forward", "three groups", ("output", "gradient")),
         Aspect("output, rows (N, C)", "forward", "rows", ("output",)),

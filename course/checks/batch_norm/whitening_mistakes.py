@@ -206,3 +206,23 @@ def changes_its_input(train, x, eps=1e-5):
     x -= mean
     values, vectors = _directions(train)
     return x @ vectors / torch.sqrt(values + eps)
+
+
+@PCA_WHITEN.add("you drop components of variance 0. y has as many columns as x; eps takes care of the zeros.")
+def components_dropped(train, x, eps=1e-5):
+    values, vectors = _directions(train)
+    kept = values > 1e-10
+    return (x - train.mean(0)) @ vectors[:, kept] / torch.sqrt(values[kept] + eps)
+
+
+@PCA_WHITEN.add("you divide by the std of the rotated x. The scale comes from train: sqrt(lambda + eps).")
+def scaled_by_x(train, x, eps=1e-5):
+    _, vectors = _directions(train)
+    rotated = (x - train.mean(0)) @ vectors
+    return rotated / torch.sqrt(rotated.var(0, correction=0) + eps)
+
+
+@PCA_WHITEN.add("you whiten with the correlations (corrcoef). Use the covariance of the centred data.")
+def correlation_for_covariance(train, x, eps=1e-5):
+    values, vectors = torch.linalg.eigh(torch.corrcoef(train.T))
+    return (x - train.mean(0)) @ vectors.flip(1) / torch.sqrt(values.flip(0) + eps)
