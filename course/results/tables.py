@@ -1,7 +1,6 @@
 """The recorded results as a Markdown page: ``python -m course.results --table > docs/results.md``."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from course.results import Run, Summary, load, select, summarize
 from course.results.batch_norm import BATCH_SIZES, OPTIMIZERS, RECIPE, RECIPE_NOTE, RECIPES, SETTINGS
@@ -32,15 +31,39 @@ def _d0_grid(runs: Sequence[Run]) -> Iterable[str]:
     yield "### Deck D0's four settings on MNIST"
     yield (
         f"784-256-128-64-10, {_epochs(runs)} epochs, {_seeds(runs)} seeds. The deck does not name its "
-        "optimizer, so each column is another one, with torch's defaults. "
-        "A median at or above the deck's figure is **bold**."
+        "optimizer, so each column is another one, with torch's defaults. With batch norm, a median at or "
+        "above the deck's figure is **bold**."
     )
-    for batch_norm, title in ((True, "With batch norm"), (False, "Without batch norm")):
-        yield f"{title}:"
-        cells = summarize(select(runs, batch_norm=batch_norm), by=("setting", "optimizer"))
-        yield _settings_table(
-            OPTIMIZERS, lambda setting, optimizer, cells=cells: cells.get((setting, optimizer)), batch_norm
-        )
+    cells = summarize(runs, by=("batch_norm", "setting", "optimizer"))
+    header = ["setting", "deck D0", *OPTIMIZERS]
+    yield "With batch norm:"
+    yield _table(
+        header,
+        (
+            [
+                setting.title,
+                _accuracy(setting.deck_with),
+                *(_cell(cells.get((True, name, optimizer)), setting.deck_with) for optimizer in OPTIMIZERS),
+            ]
+            for name, setting in SETTINGS.items()
+        ),
+    )
+    yield "Without batch norm:"
+    yield _table(
+        header,
+        (
+            [
+                setting.title,
+                _accuracy(setting.deck_without),
+                *(_cell(cells.get((False, name, optimizer))) for optimizer in OPTIMIZERS),
+            ]
+            for name, setting in SETTINGS.items()
+        ),
+    )
+    yield (
+        "0.0892, 0.0980 and 0.1135 are the shares of the digits 5, 0 and 1 in the test set: "
+        "such a network gives the same answer to every picture."
+    )
 
 
 def _d0_recipe(runs: Sequence[Run]) -> Iterable[str]:
@@ -49,22 +72,37 @@ def _d0_recipe(runs: Sequence[Run]) -> Iterable[str]:
     final = select(runs, optimizer=RECIPE)
     cells = summarize(final, by=("setting", "batch_norm"))
     yield f"{RECIPE}, {_seeds(final)} seeds:"
-    rows = []
-    for name, setting in SETTINGS.items():
-        without, with_norm = cells[name, False], cells[name, True]
-        rows.append(
+    yield _table(
+        ["setting", "deck, without BN", "measured", "deck, with BN", "measured"],
+        (
             [
                 setting.title,
                 _accuracy(setting.deck_without),
-                _cell(without),
+                _cell(cells.get((name, False))),
                 _accuracy(setting.deck_with),
-                _cell(with_norm, target=setting.deck_with),
+                _cell(cells.get((name, True)), setting.deck_with),
             ]
-        )
-    yield _table(["setting", "deck, without BN", "measured", "deck, with BN", "measured"], rows)
-    yield "Everything that was tried, with batch norm (3 seeds or more):"
-    tried = summarize(select(runs, batch_norm=True), by=("setting", "optimizer"))
-    yield _settings_table(RECIPES, lambda setting, recipe: tried.get((setting, recipe)), True)
+            for name, setting in SETTINGS.items()
+        ),
+    )
+    yield "Everything that was tried, with batch norm. A row that decides against a recipe has three seeds:"
+    tried = summarize(select(runs, batch_norm=True), by=("optimizer", "setting"))
+    yield _table(
+        ["recipe", *(setting.title for setting in SETTINGS.values())],
+        [
+            ["deck D0", *(_accuracy(setting.deck_with) for setting in SETTINGS.values())],
+            *(
+                [
+                    recipe,
+                    *(
+                        _cell(tried.get((recipe, name)), setting.deck_with)
+                        for name, setting in SETTINGS.items()
+                    ),
+                ]
+                for recipe in RECIPES
+            ),
+        ],
+    )
 
 
 def _bn_lenet(runs: Sequence[Run]) -> Iterable[str]:
@@ -72,7 +110,8 @@ def _bn_lenet(runs: Sequence[Run]) -> Iterable[str]:
     yield f"Plain SGD with learning rate 0.5, batch 128, {_epochs(runs)} epochs, {_seeds(runs)} seeds."
     cells = summarize(runs, by=("batch_norm",))
     yield _table(
-        ["", "test accuracy"], [["without BN", _cell(cells[False,])], ["with BN", _cell(cells[True,])]]
+        ["", "test accuracy"],
+        [["without BN", _cell(cells.get((False,)))], ["with BN", _cell(cells.get((True,)))]],
     )
 
 
@@ -85,21 +124,10 @@ def _batch_size_noise(runs: Sequence[Run]) -> Iterable[str]:
     )
     cells = summarize(runs, by=("batch_norm", "batch_size"))
     rows = [
-        [name, *(_cell(cells[batch_norm, size]) for size in BATCH_SIZES)]
+        [name, *(_cell(cells.get((batch_norm, size))) for size in BATCH_SIZES)]
         for batch_norm, name in ((False, "without BN"), (True, "with BN"))
     ]
     yield _table(["batch size", *map(str, BATCH_SIZES)], rows)
-
-
-def _settings_table(
-    columns: Iterable[str], cell_of: Callable[[str, str], Summary | None], batch_norm: bool
-) -> str:
-    rows = []
-    for name, setting in SETTINGS.items():
-        target = setting.deck_with if batch_norm else setting.deck_without
-        cells = [_cell(cell_of(name, column), target) for column in columns]
-        rows.append([setting.title, _accuracy(target), *cells])
-    return _table(["setting", "deck D0", *columns], rows)
 
 
 def _cell(summary: Summary | None, target: float | None = None) -> str:
@@ -118,15 +146,11 @@ def _accuracy(value: float) -> str:
 
 
 def _epochs(runs: Sequence[Run]) -> str:
-    return _range({run["epochs"] for run in runs})
+    return "/".join(map(str, sorted({run["epochs"] for run in runs})))
 
 
-def _seeds(runs: Sequence[Run]) -> str:
-    return str(len({run["seed"] for run in runs}))
-
-
-def _range(values: set[Any]) -> str:
-    return "/".join(map(str, sorted(values)))
+def _seeds(runs: Sequence[Run]) -> int:
+    return len({run["seed"] for run in runs})
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
