@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -69,7 +70,8 @@ def test_conda_installs_what_pip_installs() -> None:
 
 def test_every_dependency_is_pinned() -> None:
     pins = {
-        line.split("==")[0].lower().replace("_", "-") for line in (ROOT / "constraints.txt").read_text().splitlines()
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
     }
     project = PYPROJECT["project"]
     for line in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
@@ -99,3 +101,21 @@ def test_the_list_of_mistakes_is_not_stale() -> None:
     assert (ROOT / "docs/common-mistakes.md").read_text() == catalogue(), (
         "run `python -m course.checks > docs/common-mistakes.md`"
     )
+
+
+def exercise_table() -> str:
+    """The exercises and points of every lesson, in Markdown, from the notebooks themselves."""
+    rows = ["| lesson | exercises (points) |", "|---|---|"]
+    for path in sorted((ROOT / "source_notebooks").glob("*/*.ipynb")):
+        settings = [cell["metadata"].get("nbgrader", {}) for cell in json.loads(path.read_text())["cells"]]
+        points: dict[str, int] = {each["grade_id"]: 0 for each in settings if each.get("solution")}
+        for each in settings:
+            if each.get("grade"):
+                points[each["grade_id"].split("-")[0]] += each["points"]
+        rows.append(f"| {path.stem} | {', '.join(f'`{name}` {value}' for name, value in points.items())} |")
+    return "\n".join(rows)
+
+
+def test_the_readme_lists_the_exercises() -> None:
+    table = exercise_table()
+    assert table in (ROOT / "README.md").read_text(), f"put this table into README.md:\n{table}"
