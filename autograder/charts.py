@@ -32,8 +32,8 @@ class _Text:
 
 
 def score_histogram(result: ClassResult) -> Markup:
-    """How many students have a score in each tenth of the points."""
-    counts = bin_scores([student.fraction for student in result.students])
+    """How many graded submissions have a score in each tenth of the points."""
+    counts = bin_scores([student.fraction for student in result.students if student.graded])
     left, top, height, bottom = 56, 16, 210, 56
     step = (WIDTH - left - 16) / BINS
     ceiling = max(1, *counts)
@@ -60,7 +60,14 @@ def score_histogram(result: ClassResult) -> Markup:
             )
         parts.append(_text(x, top + height + 18, 10 * index, _Text("middle", SOFT)))
     parts.append(_text(WIDTH - 16, top + height + 18, 100, _Text("middle", SOFT)))
-    parts.append(_text((left + WIDTH) / 2, top + height + 42, "Score (% of the points)", _Text("middle")))
+    parts.append(
+        _text(
+            (left + WIDTH) / 2,
+            top + height + 42,
+            "Score (% of the points), graded submissions",
+            _Text("middle"),
+        )
+    )
     parts.append(
         Markup('<g transform="translate(16 {}) rotate(-90)">{}</g>').format(
             top + height / 2, _text(0, 0, "Students", _Text("middle"))
@@ -90,7 +97,8 @@ def success_by_exercise(result: ClassResult) -> Markup:
                         _text(x + count * scale / 2, y + 17, count, _Text("middle", _on(verdict), 12))
                     )
                 x += count * scale
-        parts.append(_text(WIDTH - 4, y + 17, f"{100 * mean_success(result, name):.0f} %", _Text("end")))
+        mean = mean_success(result, name)
+        parts.append(_text(WIDTH - 4, y + 17, "–" if mean is None else f"{100 * mean:.0f} %", _Text("end")))
     bottom = top + len(rows) * row
     parts.append(_text(left, bottom + 18, "Students by verdict", _Text("start", SOFT)))
     parts.append(_text(WIDTH - 4, bottom + 18, "mean score", _Text("end", SOFT)))
@@ -116,11 +124,16 @@ def exercise_counts(result: ClassResult) -> Mapping[str, Mapping[Verdict, int]]:
     }
 
 
-def mean_success(result: ClassResult, name: str) -> float:
-    """Mean score of the class in an exercise, as a part of its points."""
-    results = [student.exercises[name] for student in result.students]
-    available = sum(each.max_score for each in results)
-    return sum(each.score for each in results) / available if available else 0.0
+def mean_success(result: ClassResult, name: str) -> float | None:
+    """Mean score in an exercise, as a part of its points; None while nobody's answer has been graded.
+
+    Submissions and answers that are not graded (yet) do not count.
+    """
+    results = [student.exercises[name] for student in result.students if student.graded]
+    graded = [each for each in results if each.verdict is not Verdict.AWAITING]
+    if len(graded) < len(results) and all(each.verdict is Verdict.NOT_ATTEMPTED for each in graded):
+        return None
+    return sum(each.score for each in graded) / max(1e-9, sum(each.max_score for each in graded))
 
 
 def _ticks(ceiling: int) -> Sequence[int]:

@@ -71,7 +71,9 @@ def class_table(result: ClassResult) -> Table:
     verdicts = [verdict for verdict in _SHORT if result.verdicts[verdict]]
     number = max(1, len(result.students))
     title = f"{result.assignment}: {len(result.students)} students"
-    table = Table(title=title, title_justify="left", show_footer=True, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(
+        title=title, title_justify="left", show_footer=True, box=SIMPLE_HEAD, padding=0, show_edge=False
+    )
     table.add_column("student", footer="all", no_wrap=True, min_width=8, max_width=24)
     table.add_column(
         "score",

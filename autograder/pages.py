@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from autograder.verdicts import Verdict
 
@@ -46,7 +47,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(colors=COLORS, symbols=SYMBOLS, Verdict=Verdict)
-    environment.filters.update(points=points, sentence=sentence)
+    environment.filters.update(points=points, sentence=sentence, breakable=breakable)
     return environment
 
 
@@ -59,6 +60,11 @@ def sentence(text: str) -> str:
     """Text that starts with a capital letter, unless it starts with a name of the code such as num_groups."""
     first = text.split(" ", 1)[0]
     return text[:1].upper() + text[1:] if first.isalpha() else text
+
+
+def breakable(name: str) -> Markup:
+    """A long name that a narrow screen may break after its underscores."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def points(number: float) -> str:

@@ -135,9 +135,7 @@ def render_output(output: NotebookNode) -> Markup:
         return _preformatted("\n".join(trace), "error")
     report = parse_report(output)
     data = output.get("data", {})
-    if report is not None and "text/html" not in data:
-        return render_report(report)
-    return _render_data(data)
+    return _render_data(data) if report is None else render_report(report, data.get("text/html"))
 
 
 def _render_data(data: dict[str, object]) -> Markup:
@@ -153,17 +151,26 @@ def _render_data(data: dict[str, object]) -> Markup:
     return _preformatted(text, "printed") if isinstance(text, str) and text else Markup()
 
 
-def render_report(report: CheckReport) -> Markup:
-    """A check's aspects and its message."""
-    rows = [
-        Markup("<li>{} {}</li>").format(
-            Markup('<span class="yes">✓</span>') if passed else Markup('<span class="no">✗</span>'), name
-        )
-        for name, passed in report.aspects
-    ]
-    title = Markup('<p class="small">Hidden test, with other inputs</p>') if report.hidden else Markup()
-    message = Markup("<p>{}</p>").format(report.message) if report.message else Markup()
-    return Markup('<div class="check">{}<ul>{}</ul>{}</div>').format(title, Markup().join(rows), message)
+def render_report(report: CheckReport, table: object = None) -> Markup:
+    """What a check said: one line when all is right, otherwise each aspect and the likely mistake.
+
+    Args:
+        report: the check's report.
+        table: the check's own HTML, where it has numbers that the student may see.
+    """
+    title = "Hidden test, with other inputs" if report.hidden else "Test"
+    if report.passed:
+        count = f"all {len(report.aspects)} aspects right" if len(report.aspects) > 1 else "right"
+        return Markup('<p class="passed"><span class="yes">✓</span> {}: {}</p>').format(title, count)
+    body = sanitize(table) if isinstance(table, str) else _aspects(report)
+    message = Markup("<p>Likely: {}</p>").format(report.message) if report.message else Markup()
+    return Markup('<div class="check"><p class="small">{}</p>{}{}</div>').format(title, body, message)
+
+
+def _aspects(report: CheckReport) -> Markup:
+    signs = {True: Markup('<span class="yes">✓</span>'), False: Markup('<span class="no">✗</span>')}
+    rows = (Markup("<li>{} {}</li>").format(signs[passed], name) for name, passed in report.aspects)
+    return Markup("<ul>{}</ul>").format(Markup().join(rows))
 
 
 @lru_cache(maxsize=4096)
