@@ -91,7 +91,7 @@ def test_readme_is_short_and_its_commands_exist() -> None:
     readme = (ROOT / "README.md").read_text()
     assert len(readme.splitlines()) <= 120
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
-    assert set(re.findall(r"`?make ([a-z-]+)", readme)) <= targets
+    assert set(re.findall(r"(?:`|^)make ([a-z-]+)", readme, re.M)) <= targets
     for link in re.findall(r"\]\(([^)#]+)\)", readme):
         if not link.startswith("http"):
             assert (ROOT / link).exists(), link
