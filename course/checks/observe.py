@@ -209,11 +209,20 @@ def _record_layer(returned: Any, probe: CallProbe, arguments: Mapping[str, Any],
         return
     if not isinstance(returned, nn.Module):
         nothing = trouble("none") if returned is None else trouble("no layer", _type_name(returned))
-        for key in ("is a Linear", "is a new layer", "parameters of the layer", "output of the layer"):
+        for key in (
+            "is a Linear",
+            "is a new layer",
+            "sizes of the layer",
+            "parameters of the layer",
+            "output of the layer",
+        ):
             seen[key] = nothing
         return
     seen["is a Linear"] = isinstance(returned, nn.Linear)
     seen["is a new layer"] = all(returned is not value for value in arguments.values())
+    seen["sizes of the layer"] = [
+        str(getattr(returned, name, None)) for name in ("in_features", "out_features")
+    ]
     seen["parameters of the layer"] = [name for name, _ in returned.named_parameters()]
     for name, value in returned.named_parameters():
         seen[f"{name} of the layer"] = _plain(value)
@@ -317,7 +326,8 @@ def _gradients(output: Any, grad_output: Tensor, leaves: Mapping[str, Tensor]) -
     """Backpropagate and read the gradients of the leaves; an error belongs to the gradients alone."""
     try:
         if isinstance(output, Tensor) and output.requires_grad and output.shape == grad_output.shape:
-            output.backward(grad_output.to(output.dtype))
+            # A scalar: with a tensor for the gradient, torch's first backward imports sympy, for up to 2 s.
+            (output * grad_output.to(output.dtype)).sum().backward()
     except RuntimeError as error:
         return dict.fromkeys(leaves, _raised(error))
     return {

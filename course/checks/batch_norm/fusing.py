@@ -75,7 +75,12 @@ FUSE_LINEAR_BN = Exercise(
             "weight and bias do all of it", "output", "no bias", ("weight of the", "bias of the"), hidden=True
         ),
         Aspect("one nn.Linear, and a new one", "interface", "layers", ("is a",)),
-        Aspect("its parameters", "interface", "no bias", ("parameters of the layer",)),
+        Aspect(
+            "its parameters and sizes",
+            "interface",
+            "no bias",
+            ("parameters of the layer", "sizes of the layer"),
+        ),
         Aspect("linear and bn left as they were", "interface", "layers", ("input",)),
     ),
     misconceptions=tuple(MISTAKES),
