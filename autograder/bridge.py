@@ -29,7 +29,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import compute_checksum, parse_utc
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import SAWarning
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -97,13 +97,26 @@ def _wait_for_other_writers(connection: Any, _record: Any) -> None:
 
 @contextmanager
 def open_gradebook(course: Course) -> Iterator[Gradebook]:
-    """nbgrader's gradebook of the workspace."""
+    """nbgrader's gradebook of the workspace.
+
+    Raises:
+        ConfigError: the database cannot be read or written.
+    """
     prepare_environment()
     course.workspace.mkdir(parents=True, exist_ok=True)
     directory = nbgrader_config(course).CourseDirectory
-    with warnings.catch_warnings(), Gradebook(directory.db_url, directory.course_id) as gradebook:
-        warnings.simplefilter("ignore", SAWarning)  # nbgrader's own queries, nothing to do with the course
-        yield gradebook
+    try:
+        with warnings.catch_warnings(), Gradebook(directory.db_url, directory.course_id) as gradebook:
+            warnings.simplefilter(
+                "ignore", SAWarning
+            )  # nbgrader's own queries, nothing to do with the course
+            yield gradebook
+    except SQLAlchemyError as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"The gradebook {directory.db_url} cannot be used: {reason}. "
+            "If nbgrader was upgraded, make a copy of the database and run `nbgrader db upgrade`."
+        ) from error
 
 
 def generate_release(course: Course, assignment: str) -> None:

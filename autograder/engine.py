@@ -55,13 +55,13 @@ def run(
         on_done: called with each submission when it is through.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["autograder.worker"])
+    context.set_forkserver_preload(["autograder.worker", "autograder.cli"])
     logs = course.logs(assignment)
     waiting = list(reversed(submissions))
     running: list[_Run] = []
     try:
         while waiting or running:
-            while waiting and len(running) < (jobs or os.cpu_count() or 1):
+            while waiting and len(running) < (jobs or cores()):
                 running.append(_start(context, course, assignment, waiting.pop(), logs))
             patience = max(0.0, min(one.deadline for one in running) - time.monotonic())
             finished = set(wait([one.process.sentinel for one in running], timeout=patience))
@@ -73,6 +73,11 @@ def run(
     finally:
         for one in running:
             _kill(one.process)
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _start(

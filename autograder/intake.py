@@ -86,10 +86,8 @@ def _student_folders(course: Course) -> list[Path]:
 def _stage(course: Course, assignment: Assignment, folder: Path, submission: Submission) -> None:
     """Check one submission and write its staged copy."""
     handed_in = folder / assignment.name
-    if set("*?[]") & set(folder.name) or folder.name != folder.name.strip():
-        raise _Unreadable(
-            "The folder's name has one of * ? [ ] or a space at an end; nbgrader needs another name."
-        )
+    if fault := _name_fault(folder.name):
+        raise _Unreadable(f"The folder's name {fault}; give the folder another name.")
     if folder.is_symlink() or handed_in.is_symlink():
         raise _Unreadable("The folder is a symbolic link; hand in the folder itself.")
     notebook_file = _find_notebook(handed_in, assignment.name)
@@ -108,6 +106,17 @@ def _stage(course: Course, assignment: Assignment, folder: Path, submission: Sub
         write_notebook(notebook, staged / notebook_file.name)
     else:
         shutil.copyfile(notebook_file, staged / notebook_file.name)
+
+
+def _name_fault(name: str) -> str:
+    """What would make nbgrader misread this student's name, or a spreadsheet run it, or nothing."""
+    if wrong := sorted(
+        {character for character in name if character in "*?[]," or not character.isprintable()}
+    ):
+        return f"has {' '.join(map(repr, wrong))}, which nbgrader or its CSV export would misread"
+    if name != name.strip() or name[0] in "=+-@":
+        return "starts or ends with a space or a sign that a spreadsheet takes for a formula"
+    return ""
 
 
 def _names(assignment: Assignment) -> set[str]:

@@ -206,7 +206,7 @@ def test_a_notebook_that_takes_too_long_altogether_is_stopped(tmp_path):
 def test_a_student_id_may_have_spaces_signs_and_markup(tmp_path):
     course = tiny.make_course(tmp_path)
     release(course, tiny.NAME)
-    names = ["Ada Lovelace & <b>co", "josé+1", "=cmd()"]
+    names = ["Ada Lovelace & <b>co", "josé+1", "o'neill (2)"]
     for name in names:
         tiny.hand_in(course, name, tiny.answer(tiny.released(course), **tiny.RIGHT))
     run = autograder(course, "grade", tiny.NAME, "--json")
@@ -263,6 +263,16 @@ def test_a_folder_without_a_course_is_named(tmp_path, called):
     code, _, errors = called(tmp_path, "grade", "tiny")
     assert code == 2
     assert "No course here" in errors
+
+
+def test_a_database_that_is_none_is_named(tmp_path, called):
+    course = tiny.make_course(tmp_path)
+    course.workspace.mkdir(exist_ok=True)
+    (course.workspace / "gradebook.db").write_text("this is not a database, " * 100)
+    code, _, errors = called(tmp_path, "release")
+    assert code == 2
+    assert "gradebook.db cannot be used: " in errors
+    assert "not a database" in errors
 
 
 def test_help_documents_the_exit_codes(tmp_path, called):
