@@ -213,8 +213,7 @@ LAYER_NORM = (
             (
                 ArgumentsInAnotherOrder,
                 "the arguments have another order than torch's: "
-                "normalized_shape, eps, elementwise_affine, "
-                "bias.",
+                "normalized_shape, eps, elementwise_affine, bias.",
             ),
             (
                 RemembersStatistics,
