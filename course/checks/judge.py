@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from course.checks.compare import Symptom, compare, same
 from course.checks.framework import Aspect, Exercise, Misconception, Probe
@@ -154,31 +154,29 @@ def _diagnose(
 ) -> dict[Aspect, Misconception]:
     """For each wrong aspect, the misconception that gives the student's numbers there.
 
-    A solution may hold two mistakes, so each aspect is explained by itself; among the misconceptions that
-    explain it, the one that agrees with the student on most of the other aspects is taken.
+    Most students make one mistake: then a misconception that explains the first wrong aspect agrees with all
+    the others, and only the few that explain it need to be observed on every probe. A solution may hold two
+    mistakes, though, so otherwise each aspect is explained by itself, by the one that agrees most elsewhere.
     """
     wrong = [aspect for aspect, symptom in symptoms.items() if symptom is not None]
-    if not wrong:
-        return {}
 
+    @cache
     def agrees(misconception: Misconception, aspect: Aspect) -> bool:
         mistaken = book.mistaken(misconception, aspect.probe)
         return same(aspect, book.expected(aspect.probe), mistaken, observations[aspect.probe])
 
-    agreement = {
-        m: {aspect for aspect in symptoms if agrees(m, aspect)} for m in book.exercise.misconceptions
-    }
-
     def explains(misconception: Misconception, aspect: Aspect) -> bool:
         symptom = symptoms[aspect]
         if symptom is not None and symptom.kind in COMMON_SYMPTOMS:
-            probed = {other for other in symptoms if other.probe == aspect.probe}
-            return probed <= agreement[misconception]
-        return aspect in agreement[misconception]
+            return all(agrees(misconception, other) for other in symptoms if other.probe == aspect.probe)
+        return agrees(misconception, aspect)
 
-    likely = {}
+    likely: dict[Aspect, Misconception] = {}
     for aspect in wrong:
-        candidates = [m for m in agreement if explains(m, aspect)]
-        if candidates:
-            likely[aspect] = max(candidates, key=lambda m: len(agreement[m]))
+        candidates = [m for m in book.exercise.misconceptions if explains(m, aspect)]
+        if not candidates:
+            continue
+        likely[aspect] = max(candidates, key=lambda m: sum(agrees(m, other) for other in symptoms))
+        if all(agrees(likely[aspect], other) for other in symptoms):
+            return dict.fromkeys(wrong, likely[aspect])
     return likely
