@@ -233,7 +233,7 @@ FORMULA = (
         "3.3",
     ),
     (ShiftBeforeScale, "bias is added before the multiplication. First weight * x_hat, then + bias.", "3.3"),
-    (AffineForgotten, "weight and bias are never applied: y = weight * x_hat + bias.", "3.3"),
+    (AffineForgotten, "weight and bias are not applied: y = weight * x_hat + bias.", "3.3"),
     (BiasForgotten, "bias is never added: y = weight * x_hat + bias.", "3.3"),
     (
         AffineInTrainingOnly,

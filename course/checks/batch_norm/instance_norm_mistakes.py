@@ -101,7 +101,6 @@ class RunningStatisticsInEvaluation(Instance):
 
 
 INSTANCE_NORM = (
-    *formula_mistakes(Instance),
     *(
         misconception(Instance, *entry)
         for entry in (
@@ -166,4 +165,5 @@ INSTANCE_NORM = (
             ),
         )
     ),
+    *formula_mistakes(Instance),
 )

@@ -136,7 +136,7 @@ FORMULA = (
     named(
         "affine_forgotten",
         AffineForgotten,
-        "weight and bias are never applied: y = weight * x_hat + bias.",
+        "weight and bias are not applied: y = weight * x_hat + bias.",
         "3.3",
     ),
     named(

@@ -182,7 +182,7 @@ def shift_before_scale(x, weight, bias, eps=1e-5):
     return weight * ((x - mean) / torch.sqrt(var + eps) + bias), mean, var
 
 
-@BATCH_NORM_TRAIN.add("weight and bias are never applied: you return x_hat. y = weight * x_hat + bias.")
+@BATCH_NORM_TRAIN.add("weight and bias are not applied: you return x_hat. y = weight * x_hat + bias.")
 def affine_forgotten(x, weight, bias, eps=1e-5):
     mean, var = x.mean(0), x.var(0, correction=0)
     return (x - mean) / torch.sqrt(var + eps), mean, var
