@@ -1,0 +1,116 @@
+"""Ways around the work, and wrong answers with a misleading symptom, found by attacking the checks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from course import normalization as reference
+from course.checks import EXERCISES, examine
+from course.checks.judge import Verdict
+
+
+def verdict(exercise: str, student: Callable[..., object], **options: object) -> Verdict:
+    return examine(EXERCISES[exercise], student, hidden=True, seed=0, own_work=True, **options)
+
+
+# --- Work left to others ------------------------------------------------------------------------------------
+
+
+class WrappedReference(nn.Module):
+    """The course's own layer, with its tensors under the names that the checks ask for."""
+
+    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True):
+        super().__init__()
+        self.inner = reference.BatchNorm2d(num_features, eps, momentum, affine)
+
+    def __getattr__(self, name):
+        if name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+            return getattr(self.inner, name)
+        return super().__getattr__(name)
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+def test_the_reference_is_seen_through_a_wrapper() -> None:
+    assert "course's own BatchNorm2d" in verdict("BatchNorm2d", WrappedReference, group="forward").problem
+
+
+def test_autograd_is_seen_where_the_formula_is_asked_for() -> None:
+    def student(grad_output, x, weight, eps=1e-5):
+        with torch.inference_mode(False), torch.enable_grad():
+            x, weight = x.clone().requires_grad_(), weight.clone().requires_grad_()
+            bias = torch.zeros_like(weight, requires_grad=True)
+            x_hat = (x - x.mean(0)) / torch.sqrt(x.var(0, correction=0) + eps)
+            return torch.autograd.grad(weight * x_hat + bias, (x, weight, bias), grad_output.clone())
+
+    assert "torch.autograd.grad" in verdict("batch_norm_backward", student).problem
+
+
+def test_torchs_own_folding_is_seen() -> None:
+    def student(linear, bn):
+        return torch.nn.utils.fusion.fuse_linear_bn_eval(linear, bn)
+
+    assert "fuse_linear_bn" in verdict("fuse_linear_bn", student, group="interface").problem
+
+
+def test_a_folded_layer_does_the_work_with_its_own_weight() -> None:
+    def student(linear, bn):
+        fused = nn.Linear(linear.in_features, linear.out_features, dtype=linear.weight.dtype)
+        fused.forward = lambda x: bn(linear(x))
+        return fused
+
+    assert verdict("fuse_linear_bn", student, group="interface").passed
+    assert verdict("fuse_linear_bn", student).misconception.name == "old_layers_called"
+
+
+# --- Symptoms that many mistakes share ----------------------------------------------------------------------
+
+
+def answers_none(exercise: str) -> Callable[..., object]:
+    if EXERCISES[exercise].kind == "function":
+        namespace: dict[str, Callable[..., object]] = {}
+        exec(f"def student({EXERCISES[exercise].signature}): pass", namespace)
+        return namespace["student"]
+
+    class Student(getattr(nn, exercise)):
+        def forward(self, x):
+            super().forward(x)
+
+    return Student
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_forgotten_return_is_not_taken_for_another_mistake(name: str) -> None:
+    seen = examine(EXERCISES[name], answers_none(name), hidden=True, seed=0)
+    assert seen.misconception is None
+    assert seen.message == "Your code returns None here. Is a `return` missing?"
+
+
+def test_a_counter_that_is_a_float_is_named() -> None:
+    class Student(nn.BatchNorm2d):
+        def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True):
+            super().__init__(num_features, eps, momentum, affine)
+            self.num_batches_tracked = torch.tensor(0.0)
+
+    seen = examine(EXERCISES["BatchNorm2d"], Student, "interface", seed=0)
+    assert seen.misconception.name == "counter_is_a_float"
+
+
+# --- The first check of a session ---------------------------------------------------------------------------
+
+
+def test_the_first_backward_pass_imports_no_computer_algebra() -> None:
+    """Half a second to two seconds, inside the time limit, for nothing that a check needs."""
+    code = (
+        "import sys; from course.checks import EXERCISES, examine;"
+        "examine(EXERCISES['BatchNorm2d'], EXERCISES['BatchNorm2d'].oracle, seed=0);"
+        "sys.exit('sympy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
