@@ -21,11 +21,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-import psutil
-
 from autograder.config import Course
 from autograder.intake import Submission
-from autograder.worker import grade_one
+from autograder.worker import grade_one, kill_family
 
 
 @dataclass
@@ -72,7 +70,8 @@ def run(
                     on_done(one.submission)
     finally:
         for one in running:
-            _kill(one.process)
+            kill_family(one.process.pid)
+            one.process.join()
 
 
 def cores() -> int:
@@ -101,7 +100,7 @@ def _start(
 def _finish(course: Course, assignment: str, one: _Run) -> None:
     """Take the answer of a process that ended or that has had its time."""
     if one.process.is_alive():
-        _kill(one.process)
+        kill_family(one.process.pid)
         sentence = f"The notebook ran longer than {course.settings.notebook_timeout:.0f} s and was stopped."
     else:
         sentence = "The process that graded it ended without an answer."
@@ -112,13 +111,3 @@ def _finish(course: Course, assignment: str, one: _Run) -> None:
     if sentence:
         one.submission.refuse(sentence)
         shutil.rmtree(course.autograded / one.submission.student / assignment, ignore_errors=True)
-
-
-def _kill(process: ForkServerProcess) -> None:
-    """End a process and all that it started; the kernel is in another process group."""
-    with suppress(psutil.NoSuchProcess):
-        parent = psutil.Process(process.pid)
-        for each in (*parent.children(recursive=True), parent):
-            with suppress(psutil.NoSuchProcess):
-                each.kill()
-    process.join()

@@ -163,7 +163,8 @@ def render_report(report: CheckReport, table: object = None) -> Markup:
         count = f"all {len(report.aspects)} aspects right" if len(report.aspects) > 1 else "right"
         return Markup('<p class="passed"><span class="yes">✓</span> {}: {}</p>').format(title, count)
     body = sanitize(table) if isinstance(table, str) else _aspects(report)
-    message = Markup("<p>Likely: {}</p>").format(report.message) if report.message else Markup()
+    likely = "Likely: " if report.misconception else ""
+    message = Markup("<p>{}{}</p>").format(likely, report.message) if report.message else Markup()
     return Markup('<div class="check"><p class="small">{}</p>{}{}</div>').format(title, body, message)
 
 

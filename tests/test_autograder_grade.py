@@ -8,9 +8,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from copy import deepcopy
 from pathlib import Path
 
+import psutil
 import pytest
 import tiny_course as tiny
 
@@ -201,6 +203,30 @@ def test_a_notebook_that_takes_too_long_altogether_is_stopped(tmp_path):
     (student,) = json.loads(run.stdout)["students"]
     assert student["problems"] == ["The notebook ran longer than 4 s and was stopped."]
     assert run.returncode == 1
+
+
+def test_a_killed_run_leaves_nothing_running_and_the_next_one_makes_it_good(tmp_path):
+    course = tiny.make_course(tmp_path)
+    release(course, tiny.NAME)
+    for name in ("ada", "bob", "cleo"):
+        tiny.hand_in(course, name, tiny.answer(tiny.released(course), **tiny.RIGHT))
+    command = [Path(sys.executable).parent / "autograder", "grade", tiny.NAME, "--jobs", "1"]
+    with subprocess.Popen(command, cwd=course.root, stderr=subprocess.DEVNULL) as run:
+        wait_until(lambda: (course.autograded / "bob").exists())
+        family = psutil.Process(run.pid).children(recursive=True)
+        run.kill()
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert alive == []
+    again = autograder(course, "grade", tiny.NAME, "--json")
+    scores = {each["student"]: each["score"] for each in json.loads(again.stdout)["students"]}
+    assert scores == {"ada": 6, "bob": 6, "cleo": 6}
+
+
+def wait_until(happened, seconds=60):
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_student_id_may_have_spaces_signs_and_markup(tmp_path):
