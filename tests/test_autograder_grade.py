@@ -4,15 +4,11 @@ One class is graded once for most of these tests; running notebooks is what take
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-import time
 from copy import deepcopy
-from pathlib import Path
 
-import psutil
 import pytest
 import tiny_course as tiny
 
@@ -27,15 +23,6 @@ SWAPPED = "def double(x):\n    return x + x if isinstance(x, int) else ''"
 LOOP = "def last(items):\n    while True:\n        pass"
 HONEST = ("right", "blank", "half", "squares")
 """Students whose notebooks stock nbgrader can grade as well."""
-
-
-def autograder(course, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command as an instructor calls it, with a PATH that does not know the virtual environment."""
-    command = Path(sys.executable).parent / "autograder"
-    environment = {**os.environ, "PATH": "/usr/bin:/bin"}
-    return subprocess.run(
-        [command, *arguments], cwd=course.root, env=environment, capture_output=True, text=True, timeout=120
-    )
 
 
 def hand_in_class(course) -> None:
@@ -73,7 +60,7 @@ def graded(tmp_path_factory):
     leftover = course.autograded / "right" / tiny.NAME
     leftover.mkdir(parents=True)
     shutil.copy(course.release / tiny.NAME / f"{tiny.NAME}.ipynb", leftover)
-    return course, autograder(course, "grade", tiny.NAME, "--json")
+    return course, tiny.autograder(course, "grade", tiny.NAME, "--json")
 
 
 @pytest.fixture(scope="module")
@@ -175,68 +162,6 @@ def test_stock_nbgrader_gives_honest_submissions_the_same_scores(graded, tmp_pat
         expected = {s: gradebook.find_submission(tiny.NAME, s).score for s in HONEST}
     with open_gradebook(course) as gradebook:
         assert {s: gradebook.find_submission(tiny.NAME, s).score for s in HONEST} == expected
-
-
-def test_a_person_grade_counts_and_stays_when_the_class_is_graded_again(tmp_path):
-    course = tiny.make_course(tmp_path)
-    release(course, tiny.NAME)
-    tiny.hand_in(course, "ada", tiny.answer(tiny.released(course), **tiny.RIGHT, why="They are the same."))
-    assert autograder(course, "grade", tiny.NAME).returncode == 0
-    with open_gradebook(course) as gradebook:
-        grade = gradebook.find_grade("why", tiny.NAME, tiny.NAME, "ada")
-        grade.manual_score, grade.needs_manual_grade = 3, False
-        gradebook.db.commit()
-    run = autograder(course, "grade", tiny.NAME, "--json", "--jobs", "1")
-    (student,) = json.loads(run.stdout)["students"]
-    assert verdicts(student)["why"] == (3, "partly")
-    assert student["score"] == 9
-
-
-def test_a_notebook_that_takes_too_long_altogether_is_stopped(tmp_path):
-    course = tiny.make_course(tmp_path, settings="notebook_timeout = 4")
-    release(course, tiny.NAME)
-    stubborn = (
-        "import time\nwhile True:\n    try:\n        time.sleep(9)\n    except BaseException:\n        pass"
-    )
-    tiny.hand_in(course, "mule", tiny.answer(tiny.released(course), double=stubborn, last=stubborn))
-    run = autograder(course, "grade", tiny.NAME, "--json")
-    (student,) = json.loads(run.stdout)["students"]
-    assert student["problems"] == ["The notebook ran longer than 4 s and was stopped."]
-    assert run.returncode == 1
-
-
-def test_a_killed_run_leaves_nothing_running_and_the_next_one_makes_it_good(tmp_path):
-    course = tiny.make_course(tmp_path)
-    release(course, tiny.NAME)
-    for name in ("ada", "bob", "cleo"):
-        tiny.hand_in(course, name, tiny.answer(tiny.released(course), **tiny.RIGHT))
-    command = [Path(sys.executable).parent / "autograder", "grade", tiny.NAME, "--jobs", "1"]
-    with subprocess.Popen(command, cwd=course.root, stderr=subprocess.DEVNULL) as run:
-        wait_until(lambda: (course.autograded / "bob").exists())
-        family = psutil.Process(run.pid).children(recursive=True)
-        run.kill()
-    _, alive = psutil.wait_procs(family, timeout=20)
-    assert alive == []
-    again = autograder(course, "grade", tiny.NAME, "--json")
-    scores = {each["student"]: each["score"] for each in json.loads(again.stdout)["students"]}
-    assert scores == {"ada": 6, "bob": 6, "cleo": 6}
-
-
-def wait_until(happened, seconds=60):
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def test_a_student_id_may_have_spaces_signs_and_markup(tmp_path):
-    course = tiny.make_course(tmp_path)
-    release(course, tiny.NAME)
-    names = ["Ada Lovelace & <b>co", "josé+1", "o'neill (2)"]
-    for name in names:
-        tiny.hand_in(course, name, tiny.answer(tiny.released(course), **tiny.RIGHT))
-    run = autograder(course, "grade", tiny.NAME, "--json")
-    assert {s["student"]: s["score"] for s in json.loads(run.stdout)["students"]} == dict.fromkeys(names, 6)
 
 
 @pytest.mark.parametrize(
