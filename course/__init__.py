@@ -1,0 +1,1 @@
+"""What the lessons import: reference implementations, checks, data, training, plots, recorded results."""

@@ -47,6 +47,31 @@ def test_a_right_answer_passes_every_check(exercise: Exercise, answer: object, s
             assert verdict.passed, verdict.message
 
 
+@pytest.mark.parametrize("name", ["BatchNorm1d", "BatchNorm2d"])
+@pytest.mark.parametrize(
+    ("mistake", "costs"),
+    [
+        ("momentum_reversed", {"running-stats"}),
+        ("biased_running_var", {"running-stats"}),
+        ("counter_stands", {"running-stats"}),
+        ("statistics_detached", {"forward"}),
+        ("mean_of_squares", {"forward", "running-stats"}),
+        ("eps_outside_root", {"forward", "evaluation"}),
+        ("updates_in_evaluation", {"evaluation"}),
+        ("batch_statistics_in_evaluation", {"evaluation"}),
+        ("plain_attributes", {"interface"}),
+        ("running_var_starts_at_zero", {"interface", "running-stats"}),
+    ],
+)
+def test_a_mistake_costs_the_points_of_its_own_groups(name: str, mistake: str, costs: set[str]) -> None:
+    exercise = EXERCISES[name]
+    (wrong,) = [each for each in exercise.misconceptions if each.name == mistake]
+    verdicts = {
+        group: examine(exercise, wrong.implementation, group, hidden=True) for group in exercise.groups
+    }
+    assert {group for group, verdict in verdicts.items() if not verdict.passed} == costs
+
+
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_oracle_passes_every_check(name: str) -> None:
     assert examine(EXERCISES[name], EXERCISES[name].oracle, hidden=True, seed=1).passed
