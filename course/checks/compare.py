@@ -76,7 +76,7 @@ def _absent(got: Observation) -> Symptom:
 def _raised(error: Trouble) -> Symptom:
     if error["text"].startswith("NotImplementedError"):
         return Symptom("error", "not written yet", "This exercise is not written yet.")
-    where = f" in {error['where']}" if error["where"] else ""
+    where = f" ({error['where']})" if error["where"] else ""
     brief = textwrap.shorten(error["text"], 60, placeholder=" ...")
     return Symptom("error", brief, f"Your code raised {error['text']}{where}")
 

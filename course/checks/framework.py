@@ -37,7 +37,7 @@ SINGLE = Tolerance(
     1e-4, 1e-5, "float32 rounds at 6e-8; sums over a batch and a division lose two digits more"
 )
 SINGLE_LARGE_MEAN = Tolerance(
-    1e-3, 1e-2, "float32 at mean 1000 stores steps of 6e-5; E[x^2] - mean^2 would be wrong by more than 0.05"
+    1e-3, 1e-2, "float32 at mean 3000 stores steps of 2e-4; E[x^2] - mean^2 would be wrong by more than 0.3"
 )
 
 

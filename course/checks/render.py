@@ -13,6 +13,8 @@ MIME_TYPE = "application/vnd.autograder.check+json"
 NOT_ACCEPTED = "not accepted"
 """Stands in the table when there is a problem with the object as a whole; the sentence comes below it."""
 
+_UNKNOWN = "These numbers fit none of the known mistakes. Compare your code with the formula, line by line."
+
 # Okabe-Ito green and vermilion: different for colour-blind eyes too, and the signs say the same.
 _RIGHT = "#009E73"
 _WRONG = "#D55E00"
@@ -77,11 +79,15 @@ def advice(verdict: Verdict) -> str:
     said: list[str] = []
     for finding in verdict.wrong:
         assert finding.symptom is not None
-        sentence = (
-            f"Likely: {finding.misconception.message}" if finding.misconception else finding.symptom.advice
-        )
+        # Every named mistake is told. Of the symptoms only the first: the others are often its consequences,
+        # as no gradient arrives from an output of None.
+        sentence = f"Likely: {finding.misconception.message}" if finding.misconception else ""
+        if not said:
+            sentence = sentence or finding.symptom.advice
         if sentence and sentence not in said:
             said.append(sentence)
+    if not said:
+        said.append(_UNKNOWN)
     return "\n".join([*lines, *(f"  {sentence}" for sentence in said)])
 
 

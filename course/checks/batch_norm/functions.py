@@ -46,7 +46,7 @@ def _train_probes(seed: int) -> dict[str, Probe]:
         "tiny variance": probe(draw.normal(5, C, std=1e-3), note="variance about 1e-6, eps = 1e-5"),
         "eps": probe(draw.features(3, C), eps=0.5),
         "float32": probe(single.features(6, C), single),
-        "large mean": probe(single.normal(16, C, mean=1000.0), single),
+        "large mean": probe(single.normal(16, C, mean=3000.0), single),
         "strided": probe(draw.features(3, C).T.contiguous().T),
     }
 
@@ -69,7 +69,7 @@ BATCH_NORM_TRAIN = Exercise(
         Aspect("eps as an argument", "forward", "eps", ("y", "var"), hidden=True),
         Aspect("float32 input", "forward", "float32", ("y", "mean", "var"), hidden=True, tolerance=SINGLE),
         Aspect(
-            "mean 1000 in float32",
+            "mean 3000 in float32",
             "forward",
             "large mean",
             ("y", "var"),
@@ -119,7 +119,7 @@ def _backward_probes(seed: int) -> dict[str, Probe]:
         "tiny variance": probe(draw.normal(5, C, std=1e-3), note="variance about 1e-6, eps = 1e-5"),
         "eps": probe(draw.features(3, C), eps=0.5),
         "float32": probe(single.features(6, C), single),
-        "large mean": probe(single.normal(16, C, mean=1000.0), single),
+        "large mean": probe(single.normal(16, C, mean=3000.0), single),
         "strided": probe(draw.features(3, C).T.contiguous().T),
     }
 
@@ -144,7 +144,7 @@ BATCH_NORM_BACKWARD = Exercise(
         Aspect("eps as an argument", _GX, "eps", ("grad_x",), hidden=True),
         Aspect("float32 input", _GX, "float32", ("grad_x",), hidden=True, tolerance=SINGLE),
         Aspect(
-            "mean 1000 in float32", _GX, "large mean", ("grad_x",), hidden=True, tolerance=SINGLE_LARGE_MEAN
+            "mean 3000 in float32", _GX, "large mean", ("grad_x",), hidden=True, tolerance=SINGLE_LARGE_MEAN
         ),
         Aspect("input that is not contiguous", _GX, "strided", ("grad_x",), hidden=True),
         Aspect("grad_weight", _GWB, "batch", ("grad_weight",)),

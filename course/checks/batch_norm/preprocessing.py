@@ -33,7 +33,7 @@ def _statistics_probes(seed: int) -> dict[str, Probe]:
         "images": probe(images, "60 values per channel"),
         "one image": probe(draw.features(1, 3, 2, 3)),
         "float32": probe(single.features(5, 3, 4, 2)),
-        "large mean": probe(single.normal(4, 3, 5, 4, mean=1000.0)),
+        "large mean": probe(single.normal(4, 3, 5, 4, mean=3000.0)),
         "strided": probe(draw.features(3, 2, 4, 5).mT),
     }
 
@@ -53,7 +53,7 @@ CHANNEL_STATISTICS = Exercise(
         Aspect("a single image", "statistics", "one image", STATISTICS, hidden=True),
         Aspect("float32 images", "statistics", "float32", STATISTICS, hidden=True, tolerance=SINGLE),
         Aspect(
-            "mean 1000 in float32",
+            "mean 3000 in float32",
             "statistics",
             "large mean",
             STATISTICS,
