@@ -38,10 +38,13 @@ demo: $(INSTALLED)  ## grade a made-up class: table, gradebook, feedback pages, 
 	$(BIN)/autograder report $(LESSON) --workspace $(WORKSPACE); \
 	echo "make demo took $$((SECONDS - start)) s."
 
+# formgrader is for instructors; on the release alone it would only log an error.
 .PHONY: lab
 lab: $(INSTALLED)  ## open the student release in JupyterLab
 	@test -d $(WORKSPACE)/release/$(LESSON) || $(BIN)/autograder release $(LESSON) --workspace $(WORKSPACE)
-	$(BIN)/jupyter lab --notebook-dir=$(WORKSPACE)/release $(LAB_OPTIONS)
+	$(BIN)/jupyter lab --notebook-dir=$(WORKSPACE)/release \
+	  --LabApp.default_url=/lab/tree/$(LESSON)/$(LESSON).ipynb \
+	  --ServerApp.jpserver_extensions="nbgrader.server_extensions.formgrader=False" $(LAB_OPTIONS)
 
 .PHONY: formgrader
 formgrader: $(INSTALLED)  ## open JupyterLab with nbgrader's formgrader on the graded class
