@@ -312,6 +312,33 @@ def test_two_mistakes_get_two_sentences() -> None:
     assert "in evaluation mode you still normalize with the batch" in advice
 
 
+def test_one_symptom_is_told_because_the_others_may_follow_from_it() -> None:
+    message = complaint("batch_norm_train", lambda x, weight, bias, eps=1e-5: None)
+    assert "Is a `return` missing?" in message
+    assert "No gradient arrives" not in message
+
+
+def test_numbers_that_fit_no_mistake_still_get_a_sentence() -> None:
+    def student(x, weight, bias, eps=1e-5):
+        y, mean, var = right_train(x, weight, bias, eps)
+        return 17 * y, mean, var
+
+    assert "fit none of the known mistakes" in complaint("batch_norm_train", student, "gradients")
+
+
+def test_a_missing_buffer_is_named() -> None:
+    class PlainAttribute(nn.BatchNorm1d):
+        def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True):
+            super().__init__(num_features, eps, momentum, affine)
+            del self.running_mean
+            self.running_mean = torch.zeros(num_features)
+            self.mean = nn.Buffer(torch.zeros(num_features))
+
+    verdict = examine(find("BatchNorm1d"), PlainAttribute, "interface")
+    advice = render.advice(verdict)
+    assert "Look at the buffers: missing: running_mean; not in torch's layer: mean." in advice
+
+
 def test_the_text_names_symptom_mistake_and_section(capsys: pytest.CaptureFixture[str]) -> None:
     message = complaint("BatchNorm2d", MomentumReversed, "running-stats")
     table = capsys.readouterr().out

@@ -89,7 +89,8 @@ def _compare_value(
     if not isinstance(expected, Tensor):
         if got == expected:
             return None
-        return Symptom("value", f"expected {_shown(expected)}, got {_shown(got)}")
+        advice = _names(key, expected, got) if isinstance(expected, list) and isinstance(got, list) else ""
+        return Symptom("value", f"expected {_shown(expected)}, got {_shown(got)}", advice)
     if not isinstance(got, Tensor):
         got = torch.tensor(got) if isinstance(got, int | float) else None
         if got is None:
@@ -166,6 +167,14 @@ def _troubled(got: Trouble) -> Symptom:
                 f"expected a torch.Tensor, got {got['text']}",
                 f"Your code returned {got['text']}; it should return a torch.Tensor.",
             )
+
+
+def _names(key: str, expected: list[str], got: list[str]) -> str:
+    """Which names a layer lacks, and which torch's layer does not have."""
+    lacks = ", ".join(name for name in expected if name not in got)
+    adds = ", ".join(name for name in got if name not in expected)
+    parts = [f"missing: {lacks}"] * bool(lacks) + [f"not in torch's layer: {adds}"] * bool(adds)
+    return f"Look at the {key.rpartition(': ')[2]}: {'; '.join(parts)}."
 
 
 def _dtype_of(probe: Probe) -> torch.dtype:
