@@ -110,11 +110,11 @@ def channel_ranges(maps: Any, ax: Axes | None = None) -> Axes:
     channels = np.moveaxis(as_array(maps), 1, 0).reshape(as_array(maps).shape[1], -1)
     low, high = np.percentile(channels, [5, 95], axis=1)
     position = np.arange(len(channels))
+    ax.use_sticky_edges = False  # a bar would otherwise touch the frame
     ax.bar(position, high - low, bottom=low, width=0.6, color=BLUE, alpha=0.35)
     ax.plot(position, channels.mean(axis=1), "o", color=BLUE)
     ax.axhline(0, color=GREY, linewidth=0.6)
     ax.set_xticks(position)
-    ax.use_sticky_edges = False  # a bar would otherwise touch the frame
     return ax
 
 
