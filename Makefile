@@ -38,11 +38,14 @@ demo: $(INSTALLED)  ## grade a made-up class: table, gradebook, feedback pages, 
 	$(BIN)/autograder report $(LESSON) --workspace $(WORKSPACE); \
 	echo "make demo took $$((SECONDS - start)) s."
 
-# formgrader is for instructors; on the release alone it would only log an error.
+# A copy, made once: what a student writes there is not touched by the next release.
+# formgrader is for instructors; on the copy it would only log an error.
 .PHONY: lab
-lab: $(INSTALLED)  ## open the student release in JupyterLab
+lab: $(INSTALLED)  ## open a copy of the student release in JupyterLab (workspace/lab/)
 	@test -d $(WORKSPACE)/release/$(LESSON) || $(BIN)/autograder release $(LESSON) --workspace $(WORKSPACE)
-	$(BIN)/jupyter lab --notebook-dir=$(WORKSPACE)/release \
+	@mkdir -p $(WORKSPACE)/lab
+	@test -e $(WORKSPACE)/lab/$(LESSON) || cp -R $(WORKSPACE)/release/$(LESSON) $(WORKSPACE)/lab/
+	$(BIN)/jupyter lab --notebook-dir=$(WORKSPACE)/lab \
 	  --LabApp.default_url=/lab/tree/$(LESSON)/$(LESSON).ipynb \
 	  --ServerApp.jpserver_extensions="nbgrader.server_extensions.formgrader=False" $(LAB_OPTIONS)
 

@@ -76,7 +76,9 @@ def solve(assignments: tuple[str, ...], check: bool) -> None:
 @click.argument("assignment")
 @_workspace
 @click.option(
-    "--jobs", type=click.IntRange(min=1), help="Submissions to run at the same time.  [default: the cores]"
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Submissions to run at the same time.  [default: the cores + 1]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON document on stdout.")
 def grade(assignment: str, workspace: Path | None, jobs: int | None, as_json: bool) -> None:

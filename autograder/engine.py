@@ -49,7 +49,8 @@ def run(
         course: the course; submissions are taken from its staging folder.
         assignment: name of the assignment.
         submissions: those that can be graded; changed in place when one fails.
-        jobs: how many run at the same time; by default one a core.
+        jobs: how many run at the same time; by default one more than the cores, because a submission
+            often waits: for its kernel to start, or for an endless loop to be stopped.
         on_done: called with each submission when it is through.
     """
     context = multiprocessing.get_context("forkserver")
@@ -59,7 +60,7 @@ def run(
     running: list[_Run] = []
     try:
         while waiting or running:
-            while waiting and len(running) < (jobs or cores()):
+            while waiting and len(running) < (jobs or cores() + 1):
                 running.append(_start(context, course, assignment, waiting.pop(), logs))
             patience = max(0.0, min(one.deadline for one in running) - time.monotonic())
             finished = set(wait([one.process.sentinel for one in running], timeout=patience))

@@ -25,7 +25,7 @@ def grade(
     Args:
         course: the course and its workspace.
         name: the assignment.
-        jobs: how many submissions run at the same time; by default one a core.
+        jobs: how many submissions run at the same time; by default one more than the cores.
         on_start: called with all submissions when they have been looked at.
         on_done: called with each submission when it is through, also with those that cannot be graded.
 

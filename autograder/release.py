@@ -42,8 +42,10 @@ if "google.colab" in sys.modules and importlib.util.find_spec("{package}") is No
 _MARKERS = ((BEGIN_SOLUTION, END_SOLUTION), (BEGIN_HIDDEN, END_HIDDEN), (BEGIN_MARKING, END_MARKING))
 
 _NOT_SET = (
-    'raise RuntimeError("This notebook is not ready for Colab: the instructor must set colab_requirement '
-    'in [tool.autograder] of pyproject.toml and release it again.")'
+    "raise RuntimeError(\n"
+    '        "This notebook is not ready for Colab: the instructor must set colab_requirement "\n'
+    '        "in [tool.autograder] of pyproject.toml and release it again."\n'
+    "    )"
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -106,6 +107,13 @@ CLASS = (
 )
 
 
+def strangers(course: Course) -> list[str]:
+    """Students in the workspace who are not made up: a real class must not be mixed with this one."""
+    made_up = {student.name for student in CLASS}
+    folders = course.submitted.iterdir() if course.submitted.is_dir() else ()
+    return sorted(folder.name for folder in folders if folder.is_dir() and folder.name not in made_up)
+
+
 def fill(course: Course, lesson: str = LESSON) -> list[Path]:
     """Write the submissions of the whole class; those of an earlier run are replaced.
 
@@ -174,6 +182,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fill a workspace with a made-up class.")
     parser.add_argument("--workspace", type=Path, help="another workspace than the one in pyproject.toml")
     course = find_course(PROJECT, parser.parse_args().workspace)
+    real = strangers(course)
+    if real:
+        print(
+            f"{course.submitted} holds submissions that are not of the made-up class ({', '.join(real[:3])}"
+            f"{', ...' if len(real) > 3 else ''}), so nothing was written. Choose another --workspace "
+            "(make demo WORKSPACE=...).",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     folders = fill(course)
     print(f"✓ {len(folders)} made-up students in {course.submitted}")
 

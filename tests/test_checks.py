@@ -203,6 +203,27 @@ def test_a_tensor_that_lies_is_looked_through() -> None:
     assert not examine(TRAIN, student).passed
 
 
+def test_a_running_statistic_that_is_no_buffer_is_told_apart_from_a_wrong_dtype() -> None:
+    class PlainAttribute(StudentBatchNorm2d):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            del self.running_mean
+            self.running_mean = torch.zeros(args[0])
+
+        def blend(self, old, new):
+            return old.lerp_(new.to(old.dtype), self.momentum)
+
+    advice = complaint("BatchNorm2d", PlainAttribute, "running-stats")
+    assert "its running statistics stayed torch.float32" in advice
+
+
+def test_an_exercise_that_is_not_written_is_not_diagnosed() -> None:
+    def student(x, weight, bias, eps=1e-5):
+        raise NotImplementedError
+
+    assert examine(TRAIN, student).misconception is None
+
+
 # --- The student's own work -------------------------------------------------------------------------------
 
 

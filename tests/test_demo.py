@@ -74,3 +74,14 @@ def test_filling_again_changes_nothing(course):
     before = {path: path.read_bytes() for path in course.submitted.rglob("*.ipynb")}
     sample_class.fill(course)
     assert {path: path.read_bytes() for path in course.submitted.rglob("*.ipynb")} == before
+
+
+def test_a_real_class_is_not_mixed_with_the_made_up_one(tmp_path, monkeypatch, capsys):
+    handed_in = tmp_path / "submitted" / "a-real-student" / LESSON
+    handed_in.mkdir(parents=True)
+    monkeypatch.setattr("sys.argv", ["sample_class", "--workspace", str(tmp_path)])
+    with pytest.raises(SystemExit) as stop:
+        sample_class.main()
+    assert stop.value.code == 2
+    assert "a-real-student" in capsys.readouterr().err
+    assert [folder.name for folder in handed_in.parents[1].iterdir()] == ["a-real-student"]

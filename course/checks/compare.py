@@ -21,8 +21,8 @@ class Symptom:
     """What differs between the student's observation and the oracle's.
 
     Args:
-        kind: "error", "timeout", "missing", "none", "type", "count", "shape", "dtype", "nan", "modified",
-            "no gradient" or "value".
+        kind: "unwritten", "error", "timeout", "missing", "none", "type", "count", "shape", "dtype", "nan",
+            "modified", "no gradient" or "value".
         text: one line for the table: "expected 1.0462, got 1.0418".
         advice: a sentence for kinds that speak for themselves; empty for "value".
     """
@@ -75,7 +75,7 @@ def _absent(got: Observation) -> Symptom:
 
 def _raised(error: Trouble) -> Symptom:
     if error["text"].startswith("NotImplementedError"):
-        return Symptom("error", "not written yet", "This exercise is not written yet.")
+        return Symptom("unwritten", "not written yet", "This exercise is not written yet.")
     where = f" ({error['where']})" if error["where"] else ""
     brief = textwrap.shorten(error["text"], 60, placeholder=" ...")
     return Symptom("error", brief, f"Your code raised {error['text']}{where}")
@@ -102,11 +102,15 @@ def _compare_value(
             f"The shape is {tuple(got.shape)}; it should be {tuple(expected.shape)}.",
         )
     if expected.is_floating_point() and got.dtype != dtype:
-        return Symptom(
-            "dtype",
-            f"expected {dtype}, got {got.dtype}",
-            f"The input is {dtype} and the result {got.dtype}. Make new tensors with the dtype of the input.",
+        advice = (
+            f"The input is {dtype} and the result {got.dtype}. Make new tensors with the dtype of the input."
         )
+        if key.startswith("running_"):
+            advice = (
+                f"The layer was converted to {dtype}, but its running statistics stayed {got.dtype}. "
+                "`.to()` converts parameters and buffers only: use register_buffer."
+            )
+        return Symptom("dtype", f"expected {dtype}, got {got.dtype}", advice)
     if got.is_floating_point() and not expected.is_floating_point():
         return Symptom(
             "dtype",

@@ -145,6 +145,9 @@ def answer_book(exercise: Exercise, seed: int) -> AnswerBook:
     return AnswerBook(exercise, seed)
 
 
+NO_MISTAKE = ("unwritten", "timeout")
+"""There is nothing to compare with a mistake."""
+
 COMMON_SYMPTOMS = ("no gradient", "missing")
 """Many different mistakes show these; they point to one of them only if all else in the probe agrees."""
 
@@ -158,7 +161,7 @@ def _diagnose(
     the others, and only the few that explain it need to be observed on every probe. A solution may hold two
     mistakes, though, so otherwise each aspect is explained by itself, by the one that agrees most elsewhere.
     """
-    wrong = [aspect for aspect, symptom in symptoms.items() if symptom is not None]
+    wrong = [aspect for aspect, symptom in symptoms.items() if symptom and symptom.kind not in NO_MISTAKE]
 
     @cache
     def agrees(misconception: Misconception, aspect: Aspect) -> bool:
