@@ -58,7 +58,7 @@ solve: $(INSTALLED)  ## build solutions/ again from source_notebooks/
 	$(BIN)/autograder solve
 
 .PHONY: results
-results: $(INSTALLED)  ## repeat the experiments on MNIST and Fashion-MNIST (hours; can be interrupted)
+results: $(INSTALLED)  ## repeat the experiments on MNIST and Fashion-MNIST (an hour or two; can be interrupted)
 	$(BIN)/python -m course.results
 
 .PHONY: test

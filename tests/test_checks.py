@@ -6,6 +6,7 @@ import io
 import sys
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def right_train(x, weight, bias, eps=1e-5):
 
 
 class StudentBatchNorm2d(nn.Module):
-    """A right solution, with two steps that a test can get wrong."""
+    """A right solution in steps that a test can get wrong."""
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True):
         super().__init__()
@@ -42,6 +43,9 @@ class StudentBatchNorm2d(nn.Module):
     def blend(self, old, new):
         return (1 - self.momentum) * old + self.momentum * new
 
+    def unbiased(self, var, n):
+        return var * n / (n - 1)
+
     def uses_batch(self):
         return self.training
 
@@ -53,7 +57,7 @@ class StudentBatchNorm2d(nn.Module):
             n = x.numel() // x.shape[1]
             self.num_batches_tracked += 1
             self.running_mean = self.blend(self.running_mean, mean.detach())
-            self.running_var = self.blend(self.running_var, var.detach() * n / (n - 1))
+            self.running_var = self.blend(self.running_var, self.unbiased(var.detach(), n))
         y = (x - mean.view(-1, 1, 1)) / torch.sqrt(var.view(-1, 1, 1) + self.eps)
         return y if self.weight is None else y * self.weight.view(-1, 1, 1) + self.bias.view(-1, 1, 1)
 
@@ -61,6 +65,11 @@ class StudentBatchNorm2d(nn.Module):
 class MomentumReversed(StudentBatchNorm2d):
     def blend(self, old, new):
         return self.momentum * old + (1 - self.momentum) * new
+
+
+class BiasedRunningVar(StudentBatchNorm2d):
+    def unbiased(self, var, n):
+        return var
 
 
 class AlwaysUsesBatch(StudentBatchNorm2d):
@@ -367,6 +376,12 @@ def test_the_text_names_symptom_mistake_and_section(capsys: pytest.CaptureFixtur
     assert "✗ running_mean after one batch" in table
     assert "expected" in table
     assert 'Look again at 3.5 "Two modes, two variances"' in message
+
+
+def test_the_readme_shows_what_a_check_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    message = complaint("BatchNorm2d", BiasedRunningVar, "running-stats")
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    assert f"```\n{capsys.readouterr().out}CheckFailed: {message}\n```" in readme
 
 
 def test_html_escapes_what_comes_from_the_student() -> None:
