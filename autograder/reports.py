@@ -25,6 +25,7 @@ class CheckReport:
         hidden: it was a hidden test.
         passed: all aspects passed.
         aspects: (name, passed) of each aspect.
+        symptom: what kind of difference was seen first, such as "timeout", "error" or "value".
         misconception: short name of the recognised mistake.
         message: what the student should read; empty when passed.
         section: where to read again.
@@ -33,6 +34,7 @@ class CheckReport:
     hidden: bool
     passed: bool
     aspects: tuple[tuple[str, bool], ...]
+    symptom: str | None
     misconception: str | None
     message: str
     section: str | None
@@ -57,6 +59,7 @@ def parse_report(output: NotebookNode) -> CheckReport | None:
             for aspect in (aspects if isinstance(aspects, list) else [])
             if isinstance(aspect, dict)
         ),
+        symptom=_text(data.get("symptom"), 40) or None,
         misconception=_text(data.get("misconception"), 80) or None,
         message=_text(data.get("message"), 600),
         section=_text(data.get("section"), 120) or None,

@@ -136,11 +136,12 @@ def _verdict(
     if score > 0:
         return Verdict.PARTLY
     errors = list(_errors([*solution, *tests]))
-    if any(error.name == _TIMEOUT for error in errors):
+    report = _telling_report(tests)
+    if any(error.name == _TIMEOUT for error in errors) or (report and report.symptom == "timeout"):
         return Verdict.TIMED_OUT
     if untouched:
         return Verdict.NOT_ATTEMPTED
-    if errors and errors[0].name not in _ASSERTIONS and _telling_report(tests) is None:
+    if report is None and errors and errors[0].name not in _ASSERTIONS:
         return Verdict.CRASHED
     return Verdict.WRONG
 

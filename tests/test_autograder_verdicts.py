@@ -85,6 +85,12 @@ def test_a_timeout_in_a_test_is_a_timeout(assignment):
     assert found.verdict is Verdict.TIMED_OUT
 
 
+def test_a_loop_that_a_check_stopped_is_a_timeout_told_in_the_checks_words(assignment):
+    stopped = report(message="Your code ran for more than 5 seconds.", symptom="timeout")
+    found = result(assignment, {"double-small": [stopped, error("CheckFailed")]}, {})
+    assert (found.verdict, found.message) == (Verdict.TIMED_OUT, "Your code ran for more than 5 seconds.")
+
+
 def test_an_assertion_is_wrong_and_another_error_is_a_crash(assignment):
     assert result(assignment, {"double-small": [error("AssertionError")]}, {}).verdict is Verdict.WRONG
     assert result(assignment, {"double-small": [error("NameError")]}, {}).verdict is Verdict.CRASHED

@@ -411,6 +411,8 @@ def test_in_ipython_a_check_leaves_its_verdict_for_the_grader() -> None:
     assert right["misconception"] is None
     assert wrong["passed"] is False
     assert wrong["hidden"] is True
+    assert right["symptom"] is None
+    assert wrong["symptom"] == "value"
     assert wrong["misconception"] == "momentum_reversed"
     assert wrong["section"] == "3.5 Two modes, two variances"
 

@@ -46,6 +46,11 @@ class Verdict:
         return tuple(finding for finding in self.findings if finding.symptom is not None)
 
     @property
+    def symptom(self) -> Symptom | None:
+        """What was seen in the first wrong aspect; None when nothing is wrong or there is a `problem`."""
+        return self.wrong[0].symptom if self.wrong else None
+
+    @property
     def misconception(self) -> Misconception | None:
         """The first mistake that has a name."""
         return next((f.misconception for f in self.wrong if f.misconception is not None), None)

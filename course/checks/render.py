@@ -99,6 +99,7 @@ def as_data(verdict: Verdict, section: str) -> dict[str, Any]:
         "hidden": verdict.hidden,
         "passed": verdict.passed,
         "aspects": [{"name": f.aspect.label, "passed": f.symptom is None} for f in verdict.findings],
+        "symptom": verdict.symptom.kind if verdict.symptom else None,
         "misconception": verdict.misconception.name if verdict.misconception else None,
         "message": verdict.message,
         "section": section or None,
