@@ -15,7 +15,7 @@ from torch import nn
 
 from course import normalization as reference
 from course.checks import CheckFailed, check, examine, find, render
-from course.checks.batch_norm.layer_mistakes import SmallSteps
+from course.checks.batch_norm.layer_steps import BatchNorm
 from course.checks.judge import judge
 from course.checks.observe import observe
 
@@ -94,11 +94,11 @@ def complaint(exercise: str, student: object, group: str | None = None, **option
             right_train,
             "expected a class (a subclass of nn.Module) called BatchNorm2d and got a function",
         ),
-        ("BatchNorm2d", SmallSteps(3), "pass BatchNorm2d, not BatchNorm2d(...)"),
+        ("BatchNorm2d", BatchNorm(3), "pass BatchNorm2d, not BatchNorm2d(...)"),
         ("BatchNorm2d", None, "got None"),
         ("BatchNorm2d", 3, "got an object of type int"),
         ("BatchNorm2d", type("BatchNorm2d", (), {}), "must be a subclass of nn.Module"),
-        ("batch_norm_train", SmallSteps, "expected a function called batch_norm_train and got a class"),
+        ("batch_norm_train", BatchNorm, "expected a function called batch_norm_train and got a class"),
         ("batch_norm_train", None, "got None"),
         ("batch_norm_train", lambda x: x, "should take (x, weight, bias, eps=1e-5)"),
         ("batch_norm_train", lambda x, weight, bias: x, "eps is missing"),
@@ -110,12 +110,12 @@ def test_the_wrong_kind_of_object_is_named(exercise: str, student: object, sente
 
 def test_an_unknown_exercise_names_the_nearest() -> None:
     with pytest.raises(ValueError, match="Did you mean 'BatchNorm2d'"):
-        check("BatchNorm2D", SmallSteps)
+        check("BatchNorm2D", BatchNorm)
 
 
 def test_an_unknown_group_lists_the_groups() -> None:
     with pytest.raises(ValueError, match="running-stats"):
-        check("BatchNorm2d", SmallSteps, "backward")
+        check("BatchNorm2d", BatchNorm, "backward")
 
 
 # --- The wrong kind of value ------------------------------------------------------------------------------

@@ -10,67 +10,67 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course.checks.batch_norm.norm_steps import SmallSteps
+from course.checks.batch_norm.norm_steps import Norm
 from course.checks.framework import Misconception
 
 
-class UnbiasedVariance(SmallSteps):
+class UnbiasedVariance(Norm):
     def var(self, blocks: Tensor, mean: Tensor) -> Tensor:
         return blocks.var(-1, keepdim=True)
 
 
-class SquaresNotCentred(SmallSteps):
+class SquaresNotCentred(Norm):
     def var(self, blocks: Tensor, mean: Tensor) -> Tensor:
         return blocks.square().mean(-1, keepdim=True)
 
 
-class MeanOfSquares(SmallSteps):
+class MeanOfSquares(Norm):
     def var(self, blocks: Tensor, mean: Tensor) -> Tensor:
         return blocks.square().mean(-1, keepdim=True) - mean.square()
 
 
-class OneVarianceForAll(SmallSteps):
+class OneVarianceForAll(Norm):
     def var(self, blocks: Tensor, mean: Tensor) -> Tensor:
         return (blocks - mean).square().mean()
 
 
-class NotCentred(SmallSteps):
+class NotCentred(Norm):
     def normalize(self, x: Tensor) -> Tensor:
         blocks = self.blocks(x)
         return self.divide(blocks, self.var(blocks, self.mean(blocks))).reshape(x.shape)
 
 
-class OnlyCentred(SmallSteps):
+class OnlyCentred(Norm):
     def divide(self, centred: Tensor, var: Tensor) -> Tensor:
         return centred
 
 
-class NoRoot(SmallSteps):
+class NoRoot(Norm):
     def divide(self, centred: Tensor, var: Tensor) -> Tensor:
         return centred / (var + self.eps)
 
 
-class NoEps(SmallSteps):
+class NoEps(Norm):
     def divide(self, centred: Tensor, var: Tensor) -> Tensor:
         return centred / torch.sqrt(var)
 
 
-class EpsOutsideRoot(SmallSteps):
+class EpsOutsideRoot(Norm):
     def divide(self, centred: Tensor, var: Tensor) -> Tensor:
         return centred / (torch.sqrt(var) + self.eps)
 
 
-class EpsSquared(SmallSteps):
+class EpsSquared(Norm):
     def divide(self, centred: Tensor, var: Tensor) -> Tensor:
         return centred / torch.sqrt(var + self.eps**2)
 
 
-class EpsFixed(SmallSteps):
+class EpsFixed(Norm):
     def divide(self, centred: Tensor, var: Tensor) -> Tensor:
         return centred / torch.sqrt(var + 1e-5)
 
 
-class StatisticsDetached(SmallSteps):
+class StatisticsDetached(Norm):
     def mean(self, blocks: Tensor) -> Tensor:
         return super().mean(blocks).detach()
 
@@ -78,79 +78,79 @@ class StatisticsDetached(SmallSteps):
         return super().var(blocks, mean).detach()
 
 
-class VarianceDetached(SmallSteps):
+class VarianceDetached(Norm):
     def var(self, blocks: Tensor, mean: Tensor) -> Tensor:
         return super().var(blocks, mean).detach()
 
 
-class WeightAndBiasSwapped(SmallSteps):
+class WeightAndBiasSwapped(Norm):
     def scale_and_shift(self, x_hat: Tensor) -> Tensor:
         if self.weight is None or self.bias is None:
             return super().scale_and_shift(x_hat)
         return x_hat * self.fit(self.bias, x_hat) + self.fit(self.weight, x_hat)
 
 
-class ShiftBeforeScale(SmallSteps):
+class ShiftBeforeScale(Norm):
     def scale_and_shift(self, x_hat: Tensor) -> Tensor:
         if self.weight is None or self.bias is None:
             return super().scale_and_shift(x_hat)
         return (x_hat + self.fit(self.bias, x_hat)) * self.fit(self.weight, x_hat)
 
 
-class AffineForgotten(SmallSteps):
+class AffineForgotten(Norm):
     def scale_and_shift(self, x_hat: Tensor) -> Tensor:
         return x_hat
 
 
-class BiasForgotten(SmallSteps):
+class BiasForgotten(Norm):
     def scale_and_shift(self, x_hat: Tensor) -> Tensor:
         return x_hat if self.weight is None else x_hat * self.fit(self.weight, x_hat)
 
 
-class AffineInTrainingOnly(SmallSteps):
+class AffineInTrainingOnly(Norm):
     def scale_and_shift(self, x_hat: Tensor) -> Tensor:
         return super().scale_and_shift(x_hat) if self.training else x_hat
 
 
-class AffineBeforeNormalizing(SmallSteps):
+class AffineBeforeNormalizing(Norm):
     def forward(self, x: Tensor) -> Tensor:
         return self.normalize(self.scale_and_shift(x))
 
 
-class WeightStartsAtZero(SmallSteps):
+class WeightStartsAtZero(Norm):
     def make_affine(self, shape: tuple[int, ...], has_weight: bool, has_bias: bool) -> None:
         super().make_affine(shape, has_weight, has_bias)
         if self.weight is not None:
             nn.init.zeros_(self.weight)
 
 
-class RandomStart(SmallSteps):
+class RandomStart(Norm):
     def make_affine(self, shape: tuple[int, ...], has_weight: bool, has_bias: bool) -> None:
         super().make_affine(shape, has_weight, has_bias)
         if self.weight is not None:
             nn.init.normal_(self.weight)
 
 
-class AffineNotLearned(SmallSteps):
+class AffineNotLearned(Norm):
     def make_affine(self, shape: tuple[int, ...], has_weight: bool, has_bias: bool) -> None:
         self.weight = torch.ones(shape, dtype=torch.float64) if has_weight else None
         self.bias = torch.zeros(shape, dtype=torch.float64) if has_bias else None
 
 
-class AffineAsBuffers(SmallSteps):
+class AffineAsBuffers(Norm):
     def make_affine(self, shape: tuple[int, ...], has_weight: bool, has_bias: bool) -> None:
         self.register_buffer("weight", torch.ones(shape) if has_weight else None)
         self.register_buffer("bias", torch.zeros(shape) if has_bias else None)
 
 
-class NotTrainable(SmallSteps):
+class NotTrainable(Norm):
     def make_affine(self, shape: tuple[int, ...], has_weight: bool, has_bias: bool) -> None:
         super().make_affine(shape, has_weight, has_bias)
         for parameter in self.parameters():
             parameter.requires_grad_(False)
 
 
-class NamesFromThePaper(SmallSteps):
+class NamesFromThePaper(Norm):
     def make_affine(self, shape: tuple[int, ...], has_weight: bool, has_bias: bool) -> None:
         self.gamma = nn.Parameter(torch.ones(shape)) if has_weight else None
         self.beta = nn.Parameter(torch.zeros(shape)) if has_bias else None
@@ -161,18 +161,18 @@ class NamesFromThePaper(SmallSteps):
         return x_hat if self.beta is None else x_hat + self.fit(self.beta, x_hat)
 
 
-class NoGradientInEvaluation(SmallSteps):
+class NoGradientInEvaluation(Norm):
     def forward(self, x: Tensor) -> Tensor:
         with torch.set_grad_enabled(self.training):
             return super().forward(x)
 
 
-class IdentityInEvaluation(SmallSteps):
+class IdentityInEvaluation(Norm):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) if self.training else x.clone()
 
 
-class InPlace(SmallSteps):
+class InPlace(Norm):
     def normalize(self, x: Tensor) -> Tensor:
         blocks = self.blocks(x)  # shares its memory with x, as views do
         mean = self.mean(blocks)
@@ -181,7 +181,7 @@ class InPlace(SmallSteps):
         return self.divide(blocks, var).reshape(x.shape)
 
 
-class SuperForgotten(SmallSteps):
+class SuperForgotten(Norm):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.weight = nn.Parameter(torch.ones(1))
 
@@ -298,14 +298,12 @@ def _slug(mistake: type) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in mistake.__name__).removeprefix("_")
 
 
-def misconception(
-    base: type[SmallSteps], mistake: type, message: str, section: str | None = None
-) -> Misconception:
+def misconception(base: type[Norm], mistake: type, message: str, section: str | None = None) -> Misconception:
     """The misconception of a right layer with this mistake on top."""
     wrong = type(mistake.__name__, (mistake, base), {})
     return Misconception(_slug(mistake), wrong, message, section)
 
 
-def formula_mistakes(base: type[SmallSteps]) -> tuple[Misconception, ...]:
+def formula_mistakes(base: type[Norm]) -> tuple[Misconception, ...]:
     """The mistakes of `FORMULA`, each on top of a right layer."""
     return tuple(misconception(base, *entry) for entry in FORMULA)

@@ -9,17 +9,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from course.checks.batch_norm.backward_mistakes import BATCH_NORM_BACKWARD as BACKWARD_MISTAKES
+from course.checks.batch_norm.common import NORMS, TINY, affine, strided
 from course.checks.batch_norm.eval_mistakes import BATCH_NORM_EVAL as EVAL_MISTAKES
-from course.checks.batch_norm.shortcuts import NORMS
 from course.checks.batch_norm.train_mistakes import BATCH_NORM_TRAIN as TRAIN_MISTAKES
 from course.checks.framework import SINGLE, SINGLE_LARGE_MEAN, Aspect, CallProbe, Draw, Exercise, Probe
 
 C = 4
 GRADIENTS = ("gradient of x", "gradient of weight", "gradient of bias")
-
-
-def _affine(draw: Draw) -> dict[str, Tensor]:
-    return {"weight": draw.uniform(C, low=0.5, high=2.0), "bias": draw.normal(C)}
 
 
 # --- batch_norm_train ---------------------------------------------------------------------------------------
@@ -36,18 +32,18 @@ def _train_probes(seed: int) -> dict[str, Probe]:
     draw, single = Draw(seed), Draw(seed, torch.float32)
 
     def probe(x: Tensor, draw: Draw = draw, note: str = "", **options: Any) -> Probe:
-        inputs = {"x": x, **_affine(draw)}
+        inputs = {"x": x, **affine(draw, C)}
         return CallProbe(inputs, ("y", "mean", "var"), options, grad_output=draw.normal(*x.shape), note=note)
 
     return {
         "batch": probe(draw.features(3, C), note="3 examples"),
         "square": probe(draw.features(C, C)),
         "two examples": probe(draw.features(2, C)),
-        "tiny variance": probe(draw.normal(5, C, std=1e-3), note="variance about 1e-6, eps = 1e-5"),
+        "tiny variance": probe(draw.normal(5, C, std=1e-3), note=TINY),
         "eps": probe(draw.features(3, C), eps=0.5),
         "float32": probe(single.features(6, C), single),
         "large mean": probe(single.normal(16, C, mean=3000.0), single),
-        "strided": probe(draw.features(3, C).T.contiguous().T),
+        "strided": probe(strided(draw.features(3, C))),
     }
 
 
@@ -107,7 +103,7 @@ def _backward_probes(seed: int) -> dict[str, Probe]:
 
     def probe(x: Tensor, draw: Draw = draw, note: str = "", **options: Any) -> Probe:
         grad_output = 1 + draw.normal(*x.shape)  # its mean must not be near 0, or one term would hide
-        inputs = {"grad_output": grad_output, "x": x, "weight": _affine(draw)["weight"]}
+        inputs = {"grad_output": grad_output, "x": x, "weight": affine(draw, C)["weight"]}
         returns = ("grad_x", "grad_weight", "grad_bias")
         return CallProbe(inputs, returns, options, autograd=False, note=note)
 
@@ -116,11 +112,11 @@ def _backward_probes(seed: int) -> dict[str, Probe]:
         "square": probe(draw.features(C, C)),
         "two examples": probe(draw.features(2, C)),
         "large batch": probe(draw.features(50, C)),
-        "tiny variance": probe(draw.normal(5, C, std=1e-3), note="variance about 1e-6, eps = 1e-5"),
+        "tiny variance": probe(draw.normal(5, C, std=1e-3), note=TINY),
         "eps": probe(draw.features(3, C), eps=0.5),
         "float32": probe(single.features(6, C), single),
         "large mean": probe(single.normal(16, C, mean=3000.0), single),
-        "strided": probe(draw.features(3, C).T.contiguous().T),
+        "strided": probe(strided(draw.features(3, C))),
     }
 
 
@@ -174,7 +170,7 @@ def _eval_probes(seed: int) -> dict[str, Probe]:
 
     def probe(x: Tensor, draw: Draw = draw, low: float = 0.5, note: str = "", **options: Any) -> Probe:
         statistics = {"running_mean": draw.normal(C), "running_var": draw.uniform(C, low=low, high=6 * low)}
-        inputs = {"x": x, **statistics, **_affine(draw)}
+        inputs = {"x": x, **statistics, **affine(draw, C)}
         return CallProbe(inputs, ("y",), options, grad_output=draw.normal(*x.shape), note=note)
 
     return {
@@ -184,7 +180,7 @@ def _eval_probes(seed: int) -> dict[str, Probe]:
         "tiny variance": probe(draw.normal(5, C), low=1e-6, note="running_var about 1e-6, eps = 1e-5"),
         "eps": probe(draw.features(3, C), eps=0.5),
         "float32": probe(single.features(6, C), single),
-        "strided": probe(draw.features(3, C).T.contiguous().T),
+        "strided": probe(strided(draw.features(3, C))),
     }
 
 

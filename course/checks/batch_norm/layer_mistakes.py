@@ -5,81 +5,82 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from course.checks.batch_norm.layer_steps import SmallSteps, named
+from course.checks.batch_norm.layer_steps import BatchNorm
+from course.checks.framework import Misconception
 
 
-class EpsOutsideRoot(SmallSteps):
+class EpsOutsideRoot(BatchNorm):
     def divide(self, centred: Tensor, var: Tensor) -> Tensor:
         return centred / (torch.sqrt(var) + self.eps)
 
 
-class NoEps(SmallSteps):
+class NoEps(BatchNorm):
     def divide(self, centred: Tensor, var: Tensor) -> Tensor:
         return centred / torch.sqrt(var)
 
 
-class EpsFixed(SmallSteps):
+class EpsFixed(BatchNorm):
     def divide(self, centred: Tensor, var: Tensor) -> Tensor:
         return centred / torch.sqrt(var + 1e-5)
 
 
-class EpsSquared(SmallSteps):
+class EpsSquared(BatchNorm):
     def divide(self, centred: Tensor, var: Tensor) -> Tensor:
         return centred / torch.sqrt(var + self.eps**2)
 
 
-class NoRoot(SmallSteps):
+class NoRoot(BatchNorm):
     def divide(self, centred: Tensor, var: Tensor) -> Tensor:
         return centred / (var + self.eps)
 
 
-class NotCentred(SmallSteps):
+class NotCentred(BatchNorm):
     def forward(self, x: Tensor) -> Tensor:
         _, var = self.statistics(x)
         return self.scale_and_shift(self.divide(x, self.per_channel(var, x)))
 
 
-class StatisticsDetached(SmallSteps):
+class StatisticsDetached(BatchNorm):
     def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mean, var = super().statistics(x)
         return mean.detach(), var.detach()
 
 
-class WeightAndBiasSwapped(SmallSteps):
+class WeightAndBiasSwapped(BatchNorm):
     def scale_and_shift(self, x_hat: Tensor) -> Tensor:
         if self.weight is None or self.bias is None:
             return x_hat
         return self.per_channel(self.bias, x_hat) * x_hat + self.per_channel(self.weight, x_hat)
 
 
-class ShiftBeforeScale(SmallSteps):
+class ShiftBeforeScale(BatchNorm):
     def scale_and_shift(self, x_hat: Tensor) -> Tensor:
         if self.weight is None or self.bias is None:
             return x_hat
         return self.per_channel(self.weight, x_hat) * (x_hat + self.per_channel(self.bias, x_hat))
 
 
-class AffineForgotten(SmallSteps):
+class AffineForgotten(BatchNorm):
     def scale_and_shift(self, x_hat: Tensor) -> Tensor:
         return x_hat
 
 
-class AffineInTrainingOnly(SmallSteps):
+class AffineInTrainingOnly(BatchNorm):
     def scale_and_shift(self, x_hat: Tensor) -> Tensor:
         return super().scale_and_shift(x_hat) if self.training else x_hat
 
 
-class MeanOfSquares(SmallSteps):
+class MeanOfSquares(BatchNorm):
     def batch_var(self, x: Tensor, mean: Tensor) -> Tensor:
         return x.square().mean(self.axes(x)) - mean.square()
 
 
-class SquaresNotCentred(SmallSteps):
+class SquaresNotCentred(BatchNorm):
     def batch_var(self, x: Tensor, mean: Tensor) -> Tensor:
         return x.square().mean(self.axes(x))
 
 
-class OneStatisticForAll(SmallSteps):
+class OneStatisticForAll(BatchNorm):
     def batch_mean(self, x: Tensor) -> Tensor:
         return x.mean().expand(self.num_features)
 
@@ -90,7 +91,7 @@ class OneStatisticForAll(SmallSteps):
         return x.numel()
 
 
-class InPlace(SmallSteps):
+class InPlace(BatchNorm):
     def forward(self, x: Tensor) -> Tensor:
         mean, var = self.statistics(x)
         x -= self.per_channel(mean, x)
@@ -98,72 +99,74 @@ class InPlace(SmallSteps):
 
 
 FORMULA = (
-    named(
+    Misconception(
         "eps_outside_root",
         EpsOutsideRoot,
         "eps is outside the square root. It belongs inside: sqrt(var + eps).",
         "3.3",
     ),
-    named("no_eps", NoEps, "eps is missing: the denominator is sqrt(var + eps).", "3.3"),
-    named("eps_fixed", EpsFixed, "eps is 1e-5 whatever the argument says. Use self.eps.", "3.3"),
-    named("eps_squared", EpsSquared, "you add eps squared. The denominator is sqrt(var + eps).", "3.3"),
-    named(
+    Misconception("no_eps", NoEps, "eps is missing: the denominator is sqrt(var + eps).", "3.3"),
+    Misconception("eps_fixed", EpsFixed, "eps is 1e-5 whatever the argument says. Use self.eps.", "3.3"),
+    Misconception(
+        "eps_squared", EpsSquared, "you add eps squared. The denominator is sqrt(var + eps).", "3.3"
+    ),
+    Misconception(
         "no_root",
         NoRoot,
         "you divide by the variance. Divide by the standard deviation sqrt(var + eps).",
         "3.3",
     ),
-    named("not_centred", NotCentred, "the mean is not subtracted before the division.", "3.3"),
-    named(
+    Misconception("not_centred", NotCentred, "the mean is not subtracted before the division.", "3.3"),
+    Misconception(
         "statistics_detached",
         StatisticsDetached,
         "the gradient does not flow through mean and variance (no_grad, detach or .data). "
         "They depend on x, so they are part of the graph.",
         "3.4",
     ),
-    named(
+    Misconception(
         "weight_and_bias_swapped",
         WeightAndBiasSwapped,
         "weight and bias are swapped: weight (gamma) multiplies, bias (beta) is added.",
         "3.3",
     ),
-    named(
+    Misconception(
         "shift_before_scale",
         ShiftBeforeScale,
         "bias is added before the multiplication. First weight * x_hat, then + bias.",
         "3.3",
     ),
-    named(
+    Misconception(
         "affine_forgotten",
         AffineForgotten,
         "weight and bias are not applied: y = weight * x_hat + bias.",
         "3.3",
     ),
-    named(
+    Misconception(
         "affine_in_training_only",
         AffineInTrainingOnly,
         "weight and bias are applied in training mode only. Evaluation needs them too.",
         "3.5",
     ),
-    named(
+    Misconception(
         "mean_of_squares",
         MeanOfSquares,
         "your variance is mean(x^2) - mean^2. With a large mean two large numbers cancel and the digits "
         "are gone: subtract the mean first.",
         "3.3",
     ),
-    named(
+    Misconception(
         "squares_not_centred",
         SquaresNotCentred,
         "your variance is mean(x^2). That is the variance only when the mean is 0: subtract the mean first.",
         "3.3",
     ),
-    named(
+    Misconception(
         "one_statistic_for_all",
         OneStatisticForAll,
         "one mean and one variance for the whole batch. Each channel (or feature) has its own.",
     ),
-    named(
+    Misconception(
         "changes_its_input",
         InPlace,
         "x is changed in place (such as `x -= mean`). The caller still needs it: write into a new tensor.",
@@ -175,17 +178,17 @@ FORMULA = (
 # --- Axes: which of these are mistakes depends on the shape of the input ------------------------------------
 
 
-class CountsImages(SmallSteps):
+class CountsImages(BatchNorm):
     def count(self, x: Tensor) -> int:
         return x.shape[0]
 
 
-class MeanOfVariances(SmallSteps):
+class MeanOfVariances(BatchNorm):
     def batch_var(self, x: Tensor, mean: Tensor) -> Tensor:
         return x.var(tuple(range(2, x.dim())), correction=0).mean(0)
 
 
-class PerSample(SmallSteps):
+class PerSample(BatchNorm):
     """Normalizes each sample by itself in training, as layer or instance norm would."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -197,7 +200,7 @@ class PerSample(SmallSteps):
         return self.scale_and_shift(self.divide(x - mean, var))
 
 
-class PerPosition(SmallSteps):
+class PerPosition(BatchNorm):
     """Normalizes each position by itself, over the batch only."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -208,14 +211,14 @@ class PerPosition(SmallSteps):
         return self.scale_and_shift(self.divide(x - mean, var))
 
 
-class WeightAlongLastAxis(SmallSteps):
+class WeightAlongLastAxis(BatchNorm):
     def scale_and_shift(self, x_hat: Tensor) -> Tensor:
         if self.weight is None or self.bias is None:
             return x_hat
         return self.weight * x_hat + self.bias
 
 
-class ChannelsMixed(SmallSteps):
+class ChannelsMixed(BatchNorm):
     """Reshapes (N, C, ...) to (-1, C) without moving the channels to the end first."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -224,7 +227,7 @@ class ChannelsMixed(SmallSteps):
         return super().forward(x.reshape(-1, self.num_features)).reshape(x.shape)
 
 
-class NotPermutedBack(SmallSteps):
+class NotPermutedBack(BatchNorm):
     """Moves the channels to the end, and reshapes the result without moving them back."""
 
     def forward(self, x: Tensor) -> Tensor:

@@ -14,8 +14,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from course.checks.batch_norm.common import (
+    HARD_INPUTS,
+    NAMES_AND_VALUES,
+    PARAMETERS,
+    SMALL_VARIANCE,
+    TINY,
+    affine,
+    batch,
+    far_batch,
+    strided,
+    tiny_batch,
+)
 from course.checks.framework import (
-    SINGLE,
     SINGLE_LARGE_MEAN,
     Aspect,
     DeepCopy,
@@ -30,9 +41,10 @@ from course.checks.framework import (
 
 C = 4
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
-PARAMETERS = ("weight", "bias")
 
-ROUGH = Tolerance(5e-2, 5e-2, "asks which numbers are used; the digits are other aspects' business")
+ROUGH = Tolerance(
+    5e-2, 5e-2, "asks which statistics are used; where eps sits and n against n - 1 have aspects of their own"
+)
 
 Shape = Callable[[int], tuple[int, ...]]
 
@@ -52,23 +64,13 @@ def image(n: int) -> tuple[int, ...]:
     return (n, C, 3, 5)
 
 
-def affine(draw: Draw) -> dict[str, Tensor]:
-    """Weight and bias that are neither 0 nor 1."""
-    return {"weight": draw.uniform(C, low=0.5, high=2.0), "bias": draw.normal(C)}
-
-
 def _seasoned(draw: Draw) -> dict[str, Tensor]:
     """State of a layer that has been trained: nothing is 0 or 1 any more."""
     return {
-        **affine(draw),
+        **affine(draw, C),
         "running_mean": draw.normal(C),
         "running_var": draw.uniform(C, low=0.5, high=3.0),
     }
-
-
-def batch(draw: Draw, name: str, shape: tuple[int, ...], **options: bool) -> Forward:
-    """A step with random features and a random gradient."""
-    return Forward(name, draw.features(*shape), draw.normal(*shape), **options)
 
 
 def probes(shape: Shape, seed: int) -> dict[str, Probe]:
@@ -76,30 +78,30 @@ def probes(shape: Shape, seed: int) -> dict[str, Probe]:
     draw, single = Draw(seed), Draw(seed, torch.float32)
     count = shape(3)[0] * (len(torch.zeros(shape(1)).flatten()) // C)
     note = f"{count} values per {'channel' if len(shape(1)) > 2 else 'feature'}"
-    tiny = Forward("batch", draw.normal(*shape(3), std=1e-3), draw.normal(*shape(3)))
-    far = Forward("batch", single.normal(*shape(8), mean=3000.0))
+    tiny = tiny_batch(draw, *shape(3))
+    far = far_batch(single, *shape(8))
     return {
         "new": ModuleProbe((C,), (Describe("new"),)),
         "no affine": ModuleProbe(
-            (C,), (Describe("new"), batch(draw, "batch", shape(3))), {"affine": False}, watch=BUFFERS[:2]
+            (C,), (Describe("new"), batch(draw, "batch", *shape(3))), {"affine": False}, watch=BUFFERS[:2]
         ),
         "one batch": ModuleProbe(
             (C,),
-            (batch(draw, "one batch", shape(3)),),
-            state=affine(draw),
+            (batch(draw, "one batch", *shape(3)),),
+            state=affine(draw, C),
             watch=BUFFERS,
             gradients=PARAMETERS,
             note=note,
         ),
         "three batches": ModuleProbe(
             (C,),
-            tuple(batch(draw, f"batch {i}", shape(n)) for i, n in enumerate((2, 5, 3), 1)),
-            state=affine(draw),
+            tuple(batch(draw, f"batch {i}", *shape(n)) for i, n in enumerate((2, 5, 3), 1)),
+            state=affine(draw, C),
             watch=BUFFERS,
         ),
         "momentum": ModuleProbe(
             (C,),
-            tuple(batch(draw, f"batch {i}", shape(3)) for i in (1, 2)),
+            tuple(batch(draw, f"batch {i}", *shape(3)) for i in (1, 2)),
             {"momentum": 0.01},
             state=_seasoned(draw),
             watch=BUFFERS,
@@ -113,9 +115,9 @@ def probes(shape: Shape, seed: int) -> dict[str, Probe]:
         "evaluation": ModuleProbe(
             (C,),
             (
-                batch(draw, "evaluation", shape(3), training=False),
-                batch(draw, "training between", shape(50)),
-                batch(draw, "second evaluation", shape(1), training=False),
+                batch(draw, "evaluation", *shape(3), training=False),
+                batch(draw, "training between", *shape(50)),
+                batch(draw, "second evaluation", *shape(1), training=False),
             ),
             # Half old, half new, and n near n - 1: what the update gets wrong is not asked here.
             {"momentum": 0.5},
@@ -123,30 +125,28 @@ def probes(shape: Shape, seed: int) -> dict[str, Probe]:
             watch=BUFFERS,
             gradients=PARAMETERS,
         ),
-        "tiny variance": ModuleProbe(
-            (C,), (tiny,), state=affine(draw), note="variance about 1e-6, eps = 1e-5"
-        ),
+        "tiny variance": ModuleProbe((C,), (tiny,), state=affine(draw, C), note=TINY),
         "eps": ModuleProbe((C,), (tiny,), {"eps": 1e-2}, state=_seasoned(draw), watch=BUFFERS[:2]),
         "eps, evaluation": ModuleProbe(
             (C,),
-            (batch(draw, "evaluation", shape(2), training=False),),
+            (batch(draw, "evaluation", *shape(2), training=False),),
             {"eps": 1e-2},
             state=_seasoned(draw),
         ),
-        "positional": ModuleProbe((C, 1e-2, 0.3, True), (tiny,), state=affine(draw), watch=BUFFERS[:2]),
+        "positional": ModuleProbe((C, 1e-2, 0.3, True), (tiny,), state=affine(draw, C), watch=BUFFERS[:2]),
         "one channel": ModuleProbe(
-            (1,), (batch(draw, "batch", (3, 1, *shape(3)[2:])),), watch=BUFFERS[:2], note="one channel"
+            (1,), (batch(draw, "batch", 3, 1, *shape(3)[2:]),), watch=BUFFERS[:2], note="one channel"
         ),
         "float32": ModuleProbe(
             (C,),
-            (batch(single, "batch", shape(4)),),
+            (batch(single, "batch", *shape(4)),),
             dtype=torch.float32,
-            state=affine(single),
+            state=affine(single, C),
             watch=BUFFERS[:2],
         ),
         "large mean": ModuleProbe((C,), (far,), dtype=torch.float32, watch=("running_var",)),
         "strided": ModuleProbe(
-            (C,), (Forward("batch", draw.features(*shape(3)).mT.contiguous().mT),), state=affine(draw)
+            (C,), (Forward("batch", strided(draw.features(*shape(3)))),), state=affine(draw, C)
         ),
         "saved": ModuleProbe(
             (C,),
@@ -155,7 +155,7 @@ def probes(shape: Shape, seed: int) -> dict[str, Probe]:
         ),
         "copied": ModuleProbe(
             (C,),
-            (batch(draw, "batch", shape(3)), DeepCopy(), batch(draw, "batch of the copy", shape(3))),
+            (batch(draw, "batch", *shape(3)), DeepCopy(), batch(draw, "batch of the copy", *shape(3))),
             state=_seasoned(draw),
             watch=BUFFERS,
         ),
@@ -163,10 +163,7 @@ def probes(shape: Shape, seed: int) -> dict[str, Probe]:
 
 
 ASPECTS = (
-    Aspect(
-        "parameters and buffers, by torch's names", "interface", "new", ("new: parameters", "new: buffers")
-    ),
-    Aspect("their shapes and first values", "interface", "new", ("new: ",)),
+    *NAMES_AND_VALUES,
     Aspect(
         "affine=False: no weight, no bias",
         "interface",
@@ -185,16 +182,11 @@ ASPECTS = (
     ),
     Aspect("output, training mode", "forward", "one batch", ("output",)),
     Aspect("gradients of x, weight, bias", "forward", "one batch", ("gradient",)),
-    Aspect("small variance, where eps counts", "forward", "tiny variance", ("output", "gradient")),
+    SMALL_VARIANCE,
     Aspect("input left as it was", "forward", "one batch", ("input",)),
-    Aspect("eps as an argument", "forward", "eps", ("output",), hidden=True),
     Aspect("eps as the second argument", "forward", "positional", ("output",), hidden=True),
     Aspect("one channel", "forward", "one channel", ("output",), hidden=True),
-    Aspect("float32 input", "forward", "float32", ("output",), hidden=True, tolerance=SINGLE),
-    Aspect(
-        "mean 3000 in float32", "forward", "large mean", ("output",), hidden=True, tolerance=SINGLE_LARGE_MEAN
-    ),
-    Aspect("input that is not contiguous", "forward", "strided", ("output",), hidden=True),
+    *HARD_INPUTS,
     Aspect("running_mean after one batch", "running-stats", "one batch", ("running_mean",)),
     Aspect("running_var after one batch", "running-stats", "one batch", ("running_var",)),
     Aspect("num_batches_tracked", "running-stats", "three batches", ("num_batches_tracked",)),

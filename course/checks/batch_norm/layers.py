@@ -5,33 +5,29 @@ from __future__ import annotations
 from torch import nn
 
 from course.checks.batch_norm import layer_mistakes as mistakes
+from course.checks.batch_norm.common import NORMS, PARAMETERS, affine, batch
 from course.checks.batch_norm.layer_probes import (
     ASPECTS,
     BUFFERS,
-    PARAMETERS,
     C,
-    affine,
-    batch,
     flat,
     image,
     probes,
     sequence,
 )
-from course.checks.batch_norm.layer_steps import named
 from course.checks.batch_norm.mode_mistakes import MODES
 from course.checks.batch_norm.parameter_mistakes import PARAMETERS as PARAMETER_MISTAKES
 from course.checks.batch_norm.running_mistakes import RUNNING
-from course.checks.batch_norm.shortcuts import NORMS
-from course.checks.framework import Aspect, Draw, Exercise, ModuleProbe, Probe
+from course.checks.framework import Aspect, Draw, Exercise, Misconception, ModuleProbe, Probe
 
 
 def _sequence_probes(seed: int) -> dict[str, Probe]:
     draw = Draw(seed + 1)
-    step = batch(draw, "sequences", sequence(3))
+    step = batch(draw, "sequences", *sequence(3))
     probe = ModuleProbe(
         (C,),
         (step,),
-        state=affine(draw),
+        state=affine(draw, C),
         watch=BUFFERS[:2],
         gradients=PARAMETERS,
         note="15 values per channel",
@@ -56,37 +52,37 @@ BATCH_NORM_1D = Exercise(
         *RUNNING,
         *mistakes.FORMULA,
         *PARAMETER_MISTAKES,
-        named(
+        Misconception(
             "normalizes_features",
             mistakes.PerSample,
             "you normalized each sample over its features. "
             "Batch norm takes each feature over the batch (dim 0).",
             "3.3",
         ),
-        named(
+        Misconception(
             "sequence_channels_mixed",
             mistakes.ChannelsMixed,
             "reshape(-1, C) mixes channels and positions of (N, C, L) input. "
             "Move the channels to the end first.",
         ),
-        named(
+        Misconception(
             "sequence_not_permuted_back",
             mistakes.NotPermutedBack,
             "the channels were moved to the end, but not back: reshape to (N, L, C) first, then "
             "movedim(-1, 1).",
         ),
-        named(
+        Misconception(
             "sequence_positions_apart",
             mistakes.PerPosition,
             "for (N, C, L) input each position has a statistic of its own. Average over N and L together.",
         ),
-        named(
+        Misconception(
             "sequence_counts_samples",
             mistakes.CountsImages,
             "n in n/(n-1) is the number of values per channel: N times L for (N, C, L) input.",
             "3.5",
         ),
-        named(
+        Misconception(
             "sequence_not_reshaped",
             mistakes.WeightAlongLastAxis,
             "weight meets the last axis of x. For (N, C, L) input it needs the shape (1, C, 1).",
@@ -108,42 +104,42 @@ BATCH_NORM_2D = Exercise(
         *RUNNING,
         *mistakes.FORMULA,
         *PARAMETER_MISTAKES,
-        named(
+        Misconception(
             "normalizes_images",
             mistakes.PerSample,
             "each image is normalized by itself: that is instance norm. "
             "Average over the batch too: dim=(0, 2, 3).",
         ),
-        named(
+        Misconception(
             "channels_mixed",
             mistakes.ChannelsMixed,
             "reshape(-1, C) mixes channels and pixels. Move the channels to the end first: permute(0, 2, "
             "3, 1).",
         ),
-        named(
+        Misconception(
             "not_permuted_back",
             mistakes.NotPermutedBack,
             "the channels were moved to the end, but not back: reshape to (N, H, W, C) first, then "
             "permute(0, 3, 1, 2).",
         ),
-        named(
+        Misconception(
             "pixels_apart",
             mistakes.PerPosition,
             "each pixel has a mean of its own. Average over the batch, the height and the width: dim=(0, "
             "2, 3).",
         ),
-        named(
+        Misconception(
             "counts_images",
             mistakes.CountsImages,
             "n in n/(n-1) is the number of values per channel, N*H*W; you took the number of images N.",
         ),
-        named(
+        Misconception(
             "mean_of_variances",
             mistakes.MeanOfVariances,
             "you averaged the variances of the images. The images also differ in their means: take one "
             "variance over dim=(0, 2, 3).",
         ),
-        named(
+        Misconception(
             "weight_along_width",
             mistakes.WeightAlongLastAxis,
             "weight meets the last axis (the width). It belongs to the channels: reshape it to (1, C, 1, 1).",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from course.checks.batch_norm.layer_steps import SmallSteps, named
+from course.checks.batch_norm.layer_steps import BatchNorm
+from course.checks.framework import Misconception
 
 
-class UpdatesInEvaluation(SmallSteps):
+class UpdatesInEvaluation(BatchNorm):
     def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mean = self.batch_mean(x)
         var = self.batch_var(x, mean)
@@ -17,7 +18,7 @@ class UpdatesInEvaluation(SmallSteps):
         return (mean, var) if self.training else kept
 
 
-class BatchStatisticsInEvaluation(SmallSteps):
+class BatchStatisticsInEvaluation(BatchNorm):
     def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mean = self.batch_mean(x)
         var = self.batch_var(x, mean)
@@ -26,12 +27,12 @@ class BatchStatisticsInEvaluation(SmallSteps):
         return mean, var
 
 
-class IgnoresMode(SmallSteps):
+class IgnoresMode(BatchNorm):
     def is_training(self) -> bool:
         return True
 
 
-class RunningStatisticsInTraining(SmallSteps):
+class RunningStatisticsInTraining(BatchNorm):
     def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self.training:
             mean = self.batch_mean(x)
@@ -39,31 +40,31 @@ class RunningStatisticsInTraining(SmallSteps):
         return self.running_mean.clone(), self.running_var.clone()
 
 
-class ModeFromGrad(SmallSteps):
+class ModeFromGrad(BatchNorm):
     def is_training(self) -> bool:
         return torch.is_grad_enabled()
 
 
-class CountsInEvaluation(SmallSteps):
+class CountsInEvaluation(BatchNorm):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             self.num_batches_tracked += 1
         return super().forward(x)
 
 
-class CorrectedInEvaluation(SmallSteps):
+class CorrectedInEvaluation(BatchNorm):
     def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mean, var = super().statistics(x)
         n = max(self.count(x), 2)
         return mean, var if self.training else var * n / (n - 1)
 
 
-class EpsFixedInEvaluation(SmallSteps):
+class EpsFixedInEvaluation(BatchNorm):
     def divide(self, centred: Tensor, var: Tensor) -> Tensor:
         return centred / torch.sqrt(var + (self.eps if self.training else 1e-5))
 
 
-class NoGradientInEvaluation(SmallSteps):
+class NoGradientInEvaluation(BatchNorm):
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
             return super().forward(x)
@@ -74,56 +75,56 @@ class NoGradientInEvaluation(SmallSteps):
 TWO_VARIANCES = "3.5"
 
 MODES = (
-    named(
+    Misconception(
         "updates_in_evaluation",
         UpdatesInEvaluation,
         "evaluation changes the running statistics. Update them only when self.training is true.",
         TWO_VARIANCES,
     ),
-    named(
+    Misconception(
         "batch_statistics_in_evaluation",
         BatchStatisticsInEvaluation,
         "in evaluation mode you still normalize with the batch. Use running_mean and running_var there.",
         TWO_VARIANCES,
     ),
-    named(
+    Misconception(
         "mode_ignored",
         IgnoresMode,
         "your layer behaves in evaluation mode as in training. Ask self.training which mode it is in.",
         TWO_VARIANCES,
     ),
-    named(
+    Misconception(
         "running_statistics_in_training",
         RunningStatisticsInTraining,
         "in training mode you normalize with the running statistics. Use the mean and variance of the batch.",
         TWO_VARIANCES,
     ),
-    named(
+    Misconception(
         "mode_from_grad",
         ModeFromGrad,
         "you read the mode from torch.is_grad_enabled(). "
         "Gradients and mode are independent: ask self.training.",
         TWO_VARIANCES,
     ),
-    named(
+    Misconception(
         "counts_in_evaluation",
         CountsInEvaluation,
         "num_batches_tracked also counts in evaluation. Count the batches of the training only.",
         TWO_VARIANCES,
     ),
-    named(
+    Misconception(
         "corrected_in_evaluation",
         CorrectedInEvaluation,
         "in evaluation you multiply running_var by n/(n-1) again. It is unbiased already: use it as it is.",
         TWO_VARIANCES,
     ),
-    named(
+    Misconception(
         "eps_fixed_in_evaluation",
         EpsFixedInEvaluation,
         "in evaluation mode eps is 1e-5 whatever the argument says. Use self.eps in both modes.",
         TWO_VARIANCES,
     ),
-    named(
+    Misconception(
         "no_gradient_in_evaluation",
         NoGradientInEvaluation,
         "in evaluation mode no gradient flows (no_grad). "

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 
-class SmallSteps(nn.Module):
+class Norm(nn.Module):
     """What the three norms share."""
 
     eps: float
@@ -66,7 +66,7 @@ class SmallSteps(nn.Module):
         return self.scale_and_shift(self.normalize(x))
 
 
-class Layer(SmallSteps):
+class Layer(Norm):
     """A right LayerNorm."""
 
     def __init__(
@@ -90,7 +90,7 @@ class Layer(SmallSteps):
         return parameter
 
 
-class Instance(SmallSteps):
+class Instance(Norm):
     """A right InstanceNorm2d."""
 
     def __init__(
@@ -105,7 +105,7 @@ class Instance(SmallSteps):
         return x.flatten(2)
 
 
-class Group(SmallSteps):
+class Group(Norm):
     """A right GroupNorm."""
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:

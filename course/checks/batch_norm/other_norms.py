@@ -5,15 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from course.checks.batch_norm.common import (
+    HARD_INPUTS,
+    NAMES_AND_VALUES,
+    NORMS,
+    PARAMETERS,
+    SMALL_VARIANCE,
+    TINY,
+    affine,
+    batch,
+    far_batch,
+    strided,
+    tiny_batch,
+)
 from course.checks.batch_norm.group_norm_mistakes import GROUP_NORM as GROUP_NORM_MISTAKES
 from course.checks.batch_norm.instance_norm_mistakes import INSTANCE_NORM as INSTANCE_NORM_MISTAKES
 from course.checks.batch_norm.layer_norm_mistakes import LAYER_NORM as LAYER_NORM_MISTAKES
-from course.checks.batch_norm.shortcuts import NORMS
 from course.checks.framework import (
-    SINGLE,
-    SINGLE_LARGE_MEAN,
     Aspect,
     Describe,
     Draw,
@@ -23,16 +33,6 @@ from course.checks.framework import (
     Probe,
     Reload,
 )
-
-PARAMETERS = ("weight", "bias")
-
-
-def _step(draw: Draw, name: str, *shape: int, **options: Any) -> Forward:
-    return Forward(name, draw.features(*shape), draw.normal(*shape), **options)
-
-
-def _affine(draw: Draw, *shape: int) -> dict[str, Tensor]:
-    return {"weight": draw.uniform(*shape, low=0.5, high=2.0), "bias": draw.normal(*shape)}
 
 
 def _common_probes(
@@ -53,86 +53,84 @@ def _common_probes(
         affine_shape: of weight and bias.
         options: of the constructor; they switch weight and bias on.
     """
-    tiny = Forward("batch", draw.normal(*shape, std=1e-3), draw.normal(*shape))
-    far = Forward("batch", single.normal(*shape, mean=3000.0))
+    tiny = tiny_batch(draw, *shape)
+    far = far_batch(single, *shape)
     return {
         "new": ModuleProbe(arguments, (Describe("new"),), options),
         "images": ModuleProbe(
             arguments,
-            (_step(draw, "batch", *shape),),
+            (batch(draw, "batch", *shape),),
             options,
-            state=_affine(draw, *affine_shape),
+            state=affine(draw, *affine_shape),
             gradients=PARAMETERS,
         ),
         "evaluation": ModuleProbe(
             arguments,
             (
-                _step(draw, "training", *shape),
-                _step(draw, "evaluation", *shape, training=False),
-                _step(draw, "one example", 1, *shape[1:], training=False),
+                batch(draw, "training", *shape),
+                batch(draw, "evaluation", *shape, training=False),
+                batch(draw, "one example", 1, *shape[1:], training=False),
             ),
             options,
-            state=_affine(draw, *affine_shape),
+            state=affine(draw, *affine_shape),
             gradients=PARAMETERS,
         ),
         "tiny variance": ModuleProbe(
             arguments,
             (tiny,),
             options,
-            state=_affine(draw, *affine_shape),
-            note="variance about 1e-6, eps = 1e-5",
+            state=affine(draw, *affine_shape),
+            note=TINY,
         ),
-        "eps": ModuleProbe(arguments, (tiny,), {**options, "eps": 1e-2}, state=_affine(draw, *affine_shape)),
+        "eps": ModuleProbe(arguments, (tiny,), {**options, "eps": 1e-2}, state=affine(draw, *affine_shape)),
         "float32": ModuleProbe(
             arguments,
-            (_step(single, "batch", *shape),),
+            (batch(single, "batch", *shape),),
             options,
             torch.float32,
-            _affine(single, *affine_shape),
+            affine(single, *affine_shape),
         ),
         "large mean": ModuleProbe(arguments, (far,), options, torch.float32),
         "strided": ModuleProbe(
             arguments,
-            (Forward("batch", draw.features(*shape).mT.contiguous().mT),),
+            (Forward("batch", strided(draw.features(*shape))),),
             options,
-            state=_affine(draw, *affine_shape),
+            state=affine(draw, *affine_shape),
         ),
         "channels_last": ModuleProbe(
             arguments,
             (Forward("batch", draw.features(*shape).to(memory_format=torch.channels_last)),),
             options,
-            state=_affine(draw, *affine_shape),
+            state=affine(draw, *affine_shape),
         ),
         "saved": ModuleProbe(
             arguments,
-            (Reload(), _step(draw, "after loading", *shape, training=False)),
+            (Reload(), batch(draw, "after loading", *shape, training=False)),
             options,
-            state=_affine(draw, *affine_shape),
+            state=affine(draw, *affine_shape),
         ),
     }
 
 
 INTERFACE = (
-    Aspect(
-        "parameters and buffers, by torch's names", "interface", "new", ("new: parameters", "new: buffers")
-    ),
-    Aspect("their shapes and first values", "interface", "new", ("new: ",)),
+    *NAMES_AND_VALUES,
     Aspect("a saved state_dict loads into a new layer", "interface", "saved", ("output",), hidden=True),
 )
+
+POSITIONAL = Aspect(
+    "arguments in torch's order", "interface", "positional", ("new: parameters", "output"), hidden=True
+)
+
+SQUARE = Aspect("as many images as channels, rows and columns", "forward", "square", ("output",), hidden=True)
 
 FORWARD = (
     Aspect("output, images", "forward", "images", ("output",)),
     Aspect("gradients of x, weight, bias", "forward", "images", ("gradient",)),
-    Aspect("small variance, where eps counts", "forward", "tiny variance", ("output", "gradient")),
+    SMALL_VARIANCE,
     Aspect("the same in evaluation mode", "forward", "evaluation", ("output",)),
     Aspect("input left as it was", "forward", "images", ("input",)),
     Aspect("gradients in evaluation mode", "forward", "evaluation", ("gradient",), hidden=True),
-    Aspect("eps as an argument", "forward", "eps", ("output",), hidden=True),
-    Aspect("float32 input", "forward", "float32", ("output",), hidden=True, tolerance=SINGLE),
-    Aspect(
-        "mean 3000 in float32", "forward", "large mean", ("output",), hidden=True, tolerance=SINGLE_LARGE_MEAN
-    ),
-    Aspect("input that is not contiguous", "forward", "strided", ("output",), hidden=True),
+    *HARD_INPUTS,
     Aspect("channels_last input", "forward", "channels_last", ("output",), hidden=True),
 )
 
@@ -145,20 +143,20 @@ def _layer_norm_probes(seed: int) -> dict[str, Probe]:
     shape = (4, 3, 5)
     return {
         **_common_probes(draw, single, (shape,), (2, *shape), shape),
-        "number": ModuleProbe((5,), (Describe("new"), _step(draw, "rows", 3, 5)), state=_affine(draw, 5)),
-        "square": ModuleProbe((4,), (_step(draw, "rows", 4, 4),), state=_affine(draw, 4)),
+        "number": ModuleProbe((5,), (Describe("new"), batch(draw, "rows", 3, 5)), state=affine(draw, 5)),
+        "square": ModuleProbe((4,), (batch(draw, "rows", 4, 4),), state=affine(draw, 4)),
         "words": ModuleProbe(
-            (5,), (_step(draw, "words", 2, 3, 5),), state=_affine(draw, 5), gradients=PARAMETERS
+            (5,), (batch(draw, "words", 2, 3, 5),), state=affine(draw, 5), gradients=PARAMETERS
         ),
-        "last two": ModuleProbe(((3, 5),), (_step(draw, "images", 2, 4, 3, 5),), state=_affine(draw, 3, 5)),
-        "one row": ModuleProbe((5,), (Forward("row", draw.normal(5)),), state=_affine(draw, 5)),
+        "last two": ModuleProbe(((3, 5),), (batch(draw, "images", 2, 4, 3, 5),), state=affine(draw, 3, 5)),
+        "one row": ModuleProbe((5,), (Forward("row", draw.normal(5)),), state=affine(draw, 5)),
         "no affine": ModuleProbe(
-            (5,), (Describe("new"), _step(draw, "rows", 3, 5)), {"elementwise_affine": False}
+            (5,), (Describe("new"), batch(draw, "rows", 3, 5)), {"elementwise_affine": False}
         ),
-        "positional": ModuleProbe((5, 0.1, True, False), (Describe("new"), _step(draw, "rows", 3, 5))),
+        "positional": ModuleProbe((5, 0.1, True, False), (Describe("new"), batch(draw, "rows", 3, 5))),
         "no bias": ModuleProbe(
             (5,),
-            (Describe("new"), _step(draw, "rows", 3, 5)),
+            (Describe("new"), batch(draw, "rows", 3, 5)),
             {"bias": False},
             state={"weight": draw.uniform(5, low=0.5, high=2.0)},
         ),
@@ -182,13 +180,7 @@ LAYER_NORM = Exercise(
             ("new: parameters", "output"),
         ),
         Aspect("bias=False: a weight, no bias", "interface", "no bias", ("new: parameters", "output")),
-        Aspect(
-            "arguments in torch's order",
-            "interface",
-            "positional",
-            ("new: parameters", "output"),
-            hidden=True,
-        ),
+        POSITIONAL,
         *FORWARD,
         Aspect("output, rows (N, D)", "forward", "number", ("output",)),
         Aspect("output, words (N, L, D)", "forward", "words", ("output", "gradient")),
@@ -208,11 +200,11 @@ def _instance_norm_probes(seed: int) -> dict[str, Probe]:
     draw, single = Draw(seed), Draw(seed, torch.float32)
     return {
         **_common_probes(draw, single, (4,), (2, 4, 3, 5), (4,), affine=True),
-        "plain": ModuleProbe((4,), (Describe("new"), _step(draw, "images", 3, 4, 2, 3))),
+        "plain": ModuleProbe((4,), (Describe("new"), batch(draw, "images", 3, 4, 2, 3))),
         "no affine": ModuleProbe((4,), (Describe("new"),), {"affine": False}),
-        "positional": ModuleProbe((4, 0.1, 0.0, True), (Describe("new"), _step(draw, "images", 2, 4, 2, 3))),
+        "positional": ModuleProbe((4, 0.1, 0.0, True), (Describe("new"), batch(draw, "images", 2, 4, 2, 3))),
         "square": ModuleProbe(
-            (3,), (_step(draw, "images", 3, 3, 3, 3),), {"affine": True}, state=_affine(draw, 3)
+            (3,), (batch(draw, "images", 3, 3, 3, 3),), {"affine": True}, state=affine(draw, 3)
         ),
     }
 
@@ -228,16 +220,10 @@ INSTANCE_NORM_2D = Exercise(
         *INTERFACE,
         Aspect("by default: no weight, no bias, no buffers", "interface", "plain", ("new: ",)),
         Aspect("affine=False: no weight, no bias", "interface", "no affine", ("new: parameters",)),
-        Aspect(
-            "arguments in torch's order",
-            "interface",
-            "positional",
-            ("new: parameters", "output"),
-            hidden=True,
-        ),
+        POSITIONAL,
         *FORWARD,
         Aspect("output without weight and bias", "forward", "plain", ("output", "gradient")),
-        Aspect("as many images as channels, rows and columns", "forward", "square", ("output",), hidden=True),
+        SQUARE,
     ),
     misconceptions=INSTANCE_NORM_MISTAKES,
     shortcuts=NORMS,
@@ -249,19 +235,19 @@ INSTANCE_NORM_2D = Exercise(
 
 def _group_norm_probes(seed: int) -> dict[str, Probe]:
     draw, single = Draw(seed), Draw(seed, torch.float32)
-    affine = _affine(draw, 6)
+    start = affine(draw, 6)
     return {
         **_common_probes(draw, single, (2, 6), (2, 6, 3, 5), (6,)),
         "three groups": ModuleProbe(
-            (3, 6), (_step(draw, "images", 2, 6, 3, 2),), state=affine, gradients=PARAMETERS
+            (3, 6), (batch(draw, "images", 2, 6, 3, 2),), state=start, gradients=PARAMETERS
         ),
-        "rows": ModuleProbe((2, 6), (_step(draw, "rows", 3, 6),), state=affine),
-        "sequences": ModuleProbe((3, 6), (_step(draw, "sequences", 2, 6, 4),), state=affine),
-        "volumes": ModuleProbe((2, 6), (_step(draw, "volumes", 2, 6, 2, 1, 3),), state=affine),
-        "positional": ModuleProbe((2, 6, 1e-1, False), (Describe("new"), _step(draw, "images", 2, 6, 2, 3))),
-        "square": ModuleProbe((2, 4), (_step(draw, "images", 4, 4, 4, 4),), state=_affine(draw, 4)),
+        "rows": ModuleProbe((2, 6), (batch(draw, "rows", 3, 6),), state=start),
+        "sequences": ModuleProbe((3, 6), (batch(draw, "sequences", 2, 6, 4),), state=start),
+        "volumes": ModuleProbe((2, 6), (batch(draw, "volumes", 2, 6, 2, 1, 3),), state=start),
+        "positional": ModuleProbe((2, 6, 1e-1, False), (Describe("new"), batch(draw, "images", 2, 6, 2, 3))),
+        "square": ModuleProbe((2, 4), (batch(draw, "images", 4, 4, 4, 4),), state=affine(draw, 4)),
         "no affine": ModuleProbe(
-            (2, 6), (Describe("new"), _step(draw, "images", 2, 6, 2, 3)), {"affine": False}
+            (2, 6), (Describe("new"), batch(draw, "images", 2, 6, 2, 3)), {"affine": False}
         ),
     }
 
@@ -276,19 +262,13 @@ GROUP_NORM = Exercise(
     aspects=(
         *INTERFACE,
         Aspect("affine=False: no weight, no bias", "interface", "no affine", ("new: parameters", "output")),
-        Aspect(
-            "arguments in torch's order",
-            "interface",
-            "positional",
-            ("new: parameters", "output"),
-            hidden=True,
-        ),
+        POSITIONAL,
         *FORWARD,
         Aspect("three groups of two channels", "forward", "three groups", ("output", "gradient")),
         Aspect("output, rows (N, C)", "forward", "rows", ("output",)),
         Aspect("output, sequences (N, C, L)", "forward", "sequences", ("output",)),
         Aspect("output, volumes (N, C, D, H, W)", "forward", "volumes", ("output",), hidden=True),
-        Aspect("as many images as channels, rows and columns", "forward", "square", ("output",), hidden=True),
+        SQUARE,
     ),
     misconceptions=GROUP_NORM_MISTAKES,
     shortcuts=NORMS,
