@@ -70,6 +70,73 @@ def test_a_folded_layer_does_the_work_with_its_own_weight() -> None:
     assert verdict("fuse_linear_bn", student).misconception.name == "old_layers_called"
 
 
+# --- Wrong answers that once passed -------------------------------------------------------------------------
+
+
+class RightBatchNorm2d(nn.Module):
+    """A right solution, with steps that a test can get wrong."""
+
+    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True):
+        super().__init__()
+        self.eps, self.momentum, self.affine = eps, momentum, affine
+        if affine:
+            self.weight = nn.Parameter(torch.ones(num_features))
+            self.bias = nn.Parameter(torch.zeros(num_features))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
+
+    def scale(self):
+        return self.weight
+
+    @torch.no_grad()
+    def update(self, mean, var, n):
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(var * n / (n - 1), self.momentum)
+        self.num_batches_tracked += 1
+
+    def forward(self, x):
+        mean, var = self.running_mean, self.running_var
+        if self.training:
+            var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+            self.update(mean, var, x.numel() // x.shape[1])
+        y = (x - mean.view(-1, 1, 1)) / torch.sqrt(var.view(-1, 1, 1) + self.eps)
+        return y * self.scale().view(-1, 1, 1) + self.bias.view(-1, 1, 1) if self.affine else y
+
+
+class NoStatisticsWithoutAffine(RightBatchNorm2d):
+    def update(self, mean, var, n):
+        if self.affine:
+            super().update(mean, var, n)
+
+
+class AffineAsBuffersWhenOff(RightBatchNorm2d):
+    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True):
+        super().__init__(num_features, eps, momentum, affine)
+        if not affine:
+            self.register_buffer("weight", torch.ones(num_features))
+            self.register_buffer("bias", torch.zeros(num_features))
+
+
+class SignOfTheWeightLost(RightBatchNorm2d):
+    def scale(self):
+        return self.weight.square().sqrt()
+
+
+@pytest.mark.parametrize(
+    ("student", "costs"),
+    [
+        (RightBatchNorm2d, set()),
+        (NoStatisticsWithoutAffine, {"running-stats"}),
+        (AffineAsBuffersWhenOff, {"interface"}),
+        (SignOfTheWeightLost, {"forward", "evaluation"}),
+    ],
+)
+def test_a_wrong_answer_without_a_name_does_not_pass(student: type[nn.Module], costs: set[str]) -> None:
+    groups = EXERCISES["BatchNorm2d"].groups
+    assert {group for group in groups if not verdict("BatchNorm2d", student, group=group).passed} == costs
+
+
 # --- Symptoms that many mistakes share ----------------------------------------------------------------------
 
 

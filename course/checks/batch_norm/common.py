@@ -6,20 +6,23 @@ mean(x^2) - mean^2 loses all its digits).
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from course.checks.framework import SINGLE, SINGLE_LARGE_MEAN, Aspect, Draw, Forward
 
 NORMS = ("batch_norm", "layer_norm", "group_norm", "instance_norm")
-"""Parts of operator and class names that would do the whole work; after a reshape any one does for another."""
+"""Parts of operator and class names that do the whole work; after a reshape any one serves for another."""
 
 PARAMETERS = ("weight", "bias")
 TINY = "variance about 1e-6, eps = 1e-5"
 
 
 def affine(draw: Draw, *shape: int) -> dict[str, Tensor]:
-    """Weight and bias of this shape that are neither 0 nor 1."""
-    return {"weight": draw.uniform(*shape, low=0.5, high=2.0), "bias": draw.normal(*shape)}
+    """Weight and bias of this shape that are neither 0 nor 1; every second weight is negative."""
+    size = draw.uniform(*shape, low=0.5, high=2.0)
+    sign = 1 - 2 * (torch.arange(size.numel()) % 2).reshape(shape)
+    return {"weight": size * sign, "bias": draw.normal(*shape)}
 
 
 def batch(draw: Draw, name: str, *shape: int, **options: bool) -> Forward:

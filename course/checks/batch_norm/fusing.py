@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from course.batch_norm import fuse_linear_bn
+from course.checks.batch_norm.common import affine as weight_and_bias
 from course.checks.batch_norm.fusing_mistakes import FUSE_LINEAR_BN as MISTAKES
 from course.checks.framework import SINGLE, Aspect, CallProbe, Draw, Exercise, LayerSpec, Probe
 
@@ -14,15 +15,21 @@ OUT = 4
 
 
 def _probe(
-    draw: Draw, inputs: int = 3, bias: bool = True, affine: bool = True, eps: float = 1e-5, low: float = 0.5
+    draw: Draw,
+    inputs: int = 3,
+    *,
+    bias: bool = True,
+    affine: bool = True,
+    eps: float = 1e-5,
+    low: float = 0.5,
+    training: bool = False,
 ) -> Probe:
     """A linear layer, a batch norm with a history, and an input for the layer that replaces both."""
     linear = {"weight": draw.normal(OUT, inputs), "bias": draw.normal(OUT)}
     norm = {
         "running_mean": draw.normal(OUT),
         "running_var": draw.uniform(OUT, low=low, high=6 * low),
-        "weight": draw.uniform(OUT, low=0.5, high=2.0),
-        "bias": draw.normal(OUT),
+        **weight_and_bias(draw, OUT),
     }
     if not bias:
         del linear["bias"]
@@ -32,7 +39,9 @@ def _probe(
     return CallProbe(
         {
             "linear": LayerSpec("Linear", arguments, linear),
-            "bn": LayerSpec("BatchNorm1d", {"num_features": OUT, "affine": affine, "eps": eps}, norm),
+            "bn": LayerSpec(
+                "BatchNorm1d", {"num_features": OUT, "affine": affine, "eps": eps}, norm, training
+            ),
         },
         ("layer",),
         then=draw.normal(5, inputs),
@@ -49,6 +58,7 @@ def _probes(seed: int) -> dict[str, Probe]:
         "tiny variance": _probe(draw, low=1e-6),
         "eps": _probe(draw, eps=0.5),
         "float32": _probe(Draw(seed, torch.float32)),
+        "training mode": _probe(draw, training=True),
     }
 
 
@@ -67,6 +77,9 @@ FUSE_LINEAR_BN = Exercise(
         Aspect(
             "a batch norm with affine=False", "output", "no affine", ("output of the layer",), hidden=True
         ),
+        Aspect(
+            "a batch norm in training mode", "output", "training mode", ("output of the layer",), hidden=True
+        ),
         Aspect("a batch norm with another eps", "output", "eps", ("output of the layer",), hidden=True),
         Aspect(
             "float32 layers", "output", "float32", ("output of the layer",), hidden=True, tolerance=SINGLE
@@ -82,6 +95,7 @@ FUSE_LINEAR_BN = Exercise(
             ("parameters of the layer", "sizes of the layer"),
         ),
         Aspect("linear and bn left as they were", "interface", "layers", ("input",)),
+        Aspect("a bn in training mode left as it was", "interface", "training mode", ("input",), hidden=True),
     ),
     misconceptions=tuple(MISTAKES),
     shortcuts=("fuse_linear_bn",),

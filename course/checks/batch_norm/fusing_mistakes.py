@@ -282,6 +282,25 @@ def statistics_changed(linear, bn):
     return fused
 
 
+@FUSE_LINEAR_BN.add("bn is in evaluation mode afterwards: you called bn.eval(). bn must stay as it was.")
+def mode_changed(linear, bn):
+    gamma, beta, bias, std = _parts(linear, bn.eval())
+    scale = gamma / std
+    return _layer(scale[:, None] * linear.weight, scale * (bias - bn.running_mean) + beta)
+
+
+@FUSE_LINEAR_BN.add(
+    "you call bn while it is in training mode: it takes the statistics of your batch and changes its own. "
+    "Use running_mean and running_var."
+)
+def called_in_training_mode(linear, bn):
+    with torch.no_grad():
+        origin = torch.zeros(2, linear.in_features, dtype=linear.weight.dtype)
+        unit_vectors = torch.eye(linear.in_features, dtype=linear.weight.dtype)
+        bias = bn(linear(origin))[0]
+        return _layer((bn(linear(unit_vectors)) - bias).T, bias)
+
+
 @FUSE_LINEAR_BN.add(
     "scale is upside down: it is gamma / sqrt(running_var + eps), not sqrt(running_var + eps) / gamma."
 )

@@ -218,6 +218,13 @@ class WeightAlongLastAxis(BatchNorm):
         return self.weight * x_hat + self.bias
 
 
+class StatisticsAlongLastAxisInEvaluation(BatchNorm):
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training or x.dim() == 2:
+            return super().forward(x)
+        return self.scale_and_shift(self.divide(x - self.running_mean, self.running_var))
+
+
 class ChannelsMixed(BatchNorm):
     """Reshapes (N, C, ...) to (-1, C) without moving the channels to the end first."""
 

@@ -64,13 +64,14 @@ def image(n: int) -> tuple[int, ...]:
     return (n, C, 3, 5)
 
 
+def statistics(draw: Draw) -> dict[str, Tensor]:
+    """Running statistics of a layer that has been trained: neither 0 nor 1 any more."""
+    return {"running_mean": draw.normal(C), "running_var": draw.uniform(C, low=0.5, high=3.0)}
+
+
 def _seasoned(draw: Draw) -> dict[str, Tensor]:
-    """State of a layer that has been trained: nothing is 0 or 1 any more."""
-    return {
-        **affine(draw, C),
-        "running_mean": draw.normal(C),
-        "running_var": draw.uniform(C, low=0.5, high=3.0),
-    }
+    """State of a layer that has been trained."""
+    return {**affine(draw, C), **statistics(draw)}
 
 
 def probes(shape: Shape, seed: int) -> dict[str, Probe]:
@@ -159,6 +160,12 @@ def probes(shape: Shape, seed: int) -> dict[str, Probe]:
             state=_seasoned(draw),
             watch=BUFFERS,
         ),
+        "no affine, evaluation": ModuleProbe(
+            (C,),
+            (batch(draw, "evaluation", *shape(2), training=False),),
+            {"affine": False},
+            state=statistics(draw),
+        ),
     }
 
 
@@ -168,7 +175,7 @@ ASPECTS = (
         "affine=False: no weight, no bias",
         "interface",
         "no affine",
-        ("new: parameters", "output"),
+        ("new: parameters", "new: buffers", "output"),
         tolerance=ROUGH,
     ),
     Aspect("a saved state_dict loads into a new layer", "interface", "saved", ("loaded: ",), hidden=True),
@@ -184,6 +191,13 @@ ASPECTS = (
     Aspect("gradients of x, weight, bias", "forward", "one batch", ("gradient",)),
     SMALL_VARIANCE,
     Aspect("input left as it was", "forward", "one batch", ("input",)),
+    Aspect(
+        "input left as it was, evaluation mode",
+        "forward",
+        "evaluation",
+        ("input x after evaluation",),
+        hidden=True,
+    ),
     Aspect("eps as the second argument", "forward", "positional", ("output",), hidden=True),
     Aspect("one channel", "forward", "one channel", ("output",), hidden=True),
     *HARD_INPUTS,
@@ -193,6 +207,7 @@ ASPECTS = (
     Aspect("three batches of 2, 5 and 3 samples", "running-stats", "three batches", ("running",)),
     Aspect("momentum as an argument", "running-stats", "momentum", ("running",), hidden=True),
     Aspect("momentum as the third argument", "running-stats", "positional", ("running",), hidden=True),
+    Aspect("running statistics with affine=False", "running-stats", "no affine", ("running",), hidden=True),
     Aspect("running_var without eps", "running-stats", "eps", ("running_var",), hidden=True),
     Aspect("running statistics of one channel", "running-stats", "one channel", ("running",), hidden=True),
     Aspect(
@@ -225,6 +240,9 @@ ASPECTS = (
         ("output, second evaluation", "gradient of x, second evaluation"),
         hidden=True,
         tolerance=ROUGH,
+    ),
+    Aspect(
+        "affine=False in evaluation mode", "evaluation", "no affine, evaluation", ("output",), hidden=True
     ),
     Aspect("eps in evaluation mode", "evaluation", "eps, evaluation", ("output",), hidden=True),
     Aspect(

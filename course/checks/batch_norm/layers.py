@@ -14,6 +14,7 @@ from course.checks.batch_norm.layer_probes import (
     image,
     probes,
     sequence,
+    statistics,
 )
 from course.checks.batch_norm.mode_mistakes import MODES
 from course.checks.batch_norm.parameter_mistakes import PARAMETERS as PARAMETER_MISTAKES
@@ -23,16 +24,20 @@ from course.checks.framework import Aspect, Draw, Exercise, Misconception, Modul
 
 def _sequence_probes(seed: int) -> dict[str, Probe]:
     draw = Draw(seed + 1)
-    step = batch(draw, "sequences", *sequence(3))
-    probe = ModuleProbe(
+    training = ModuleProbe(
         (C,),
-        (step,),
+        (batch(draw, "sequences", *sequence(3)),),
         state=affine(draw, C),
         watch=BUFFERS[:2],
         gradients=PARAMETERS,
         note="15 values per channel",
     )
-    return {**probes(flat, seed), "sequences": probe}
+    evaluation = ModuleProbe(
+        (C,),
+        (batch(draw, "evaluation of sequences", *sequence(2), training=False),),
+        state={**affine(draw, C), **statistics(draw)},
+    )
+    return {**probes(flat, seed), "sequences": training, "sequences, evaluation": evaluation}
 
 
 BATCH_NORM_1D = Exercise(
@@ -45,6 +50,13 @@ BATCH_NORM_1D = Exercise(
     aspects=(
         *ASPECTS,
         Aspect("input (N, C, L): one statistic per channel", "forward", "sequences", ("output", "gradient")),
+        Aspect(
+            "input (N, C, L) in evaluation mode",
+            "evaluation",
+            "sequences, evaluation",
+            ("output",),
+            hidden=True,
+        ),
         Aspect("running statistics of (N, C, L)", "running-stats", "sequences", ("running",), hidden=True),
     ),
     misconceptions=(
@@ -80,6 +92,13 @@ BATCH_NORM_1D = Exercise(
             "sequence_counts_samples",
             mistakes.CountsImages,
             "n in n/(n-1) is the number of values per channel: N times L for (N, C, L) input.",
+            "3.5",
+        ),
+        Misconception(
+            "sequence_evaluation_not_reshaped",
+            mistakes.StatisticsAlongLastAxisInEvaluation,
+            "in evaluation mode running_mean meets the last axis of x. "
+            "For (N, C, L) input it needs the shape (1, C, 1), as in training.",
             "3.5",
         ),
         Misconception(

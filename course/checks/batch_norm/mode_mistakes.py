@@ -72,6 +72,21 @@ class NoGradientInEvaluation(BatchNorm):
             return super().forward(x)
 
 
+class AffineTakenForGrantedInEvaluation(BatchNorm):
+    def scale_and_shift(self, x_hat: Tensor) -> Tensor:
+        if self.training:
+            return super().scale_and_shift(x_hat)
+        return self.per_channel(self.weight, x_hat) * x_hat + self.per_channel(self.bias, x_hat)
+
+
+class InPlaceInEvaluation(BatchNorm):
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            return super().forward(x)
+        x -= self.per_channel(self.running_mean, x)
+        return self.scale_and_shift(self.divide(x, self.per_channel(self.running_var, x)))
+
+
 TWO_VARIANCES = "3.5"
 
 MODES = (
@@ -129,6 +144,20 @@ MODES = (
         NoGradientInEvaluation,
         "in evaluation mode no gradient flows (no_grad). "
         "eval() is not no_grad(): whoever calls the layer decides.",
+        TWO_VARIANCES,
+    ),
+    Misconception(
+        "affine_taken_for_granted_in_evaluation",
+        AffineTakenForGrantedInEvaluation,
+        "with affine=False evaluation mode still uses weight and bias, which are None then. "
+        "Ask for them in both modes.",
+        TWO_VARIANCES,
+    ),
+    Misconception(
+        "changes_its_input_in_evaluation",
+        InPlaceInEvaluation,
+        "in evaluation mode x is changed in place (such as `x -= mean`). "
+        "The caller still needs it: write into a new tensor.",
         TWO_VARIANCES,
     ),
 )

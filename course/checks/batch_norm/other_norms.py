@@ -177,7 +177,7 @@ LAYER_NORM = Exercise(
             "elementwise_affine=False: no weight, no bias",
             "interface",
             "no affine",
-            ("new: parameters", "output"),
+            ("new: parameters", "new: buffers", "output"),
         ),
         Aspect("bias=False: a weight, no bias", "interface", "no bias", ("new: parameters", "output")),
         POSITIONAL,
@@ -219,7 +219,9 @@ INSTANCE_NORM_2D = Exercise(
     aspects=(
         *INTERFACE,
         Aspect("by default: no weight, no bias, no buffers", "interface", "plain", ("new: ",)),
-        Aspect("affine=False: no weight, no bias", "interface", "no affine", ("new: parameters",)),
+        Aspect(
+            "affine=False: no weight, no bias", "interface", "no affine", ("new: parameters", "new: buffers")
+        ),
         POSITIONAL,
         *FORWARD,
         Aspect("output without weight and bias", "forward", "plain", ("output", "gradient")),
@@ -261,7 +263,12 @@ GROUP_NORM = Exercise(
     probes=_group_norm_probes,
     aspects=(
         *INTERFACE,
-        Aspect("affine=False: no weight, no bias", "interface", "no affine", ("new: parameters", "output")),
+        Aspect(
+            "affine=False: no weight, no bias",
+            "interface",
+            "no affine",
+            ("new: parameters", "new: buffers", "output"),
+        ),
         POSITIONAL,
         *FORWARD,
         Aspect("three groups of two channels", "forward", "three groups", ("output", "gradient")),
