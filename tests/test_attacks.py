@@ -129,7 +129,7 @@ class SignOfTheWeightLost(RightBatchNorm2d):
         (RightBatchNorm2d, set()),
         (NoStatisticsWithoutAffine, {"running-stats"}),
         (AffineAsBuffersWhenOff, {"interface"}),
-        (SignOfTheWeightLost, {"forward", "evaluation"}),
+        (SignOfTheWeightLost, {"interface", "forward", "evaluation"}),
     ],
 )
 def test_a_wrong_answer_without_a_name_does_not_pass(student: type[nn.Module], costs: set[str]) -> None:

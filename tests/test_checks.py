@@ -77,6 +77,16 @@ class AlwaysUsesBatch(StudentBatchNorm2d):
         return True
 
 
+class KeywordsOnly(StudentBatchNorm2d):
+    def __init__(self, num_features, *, eps=1e-5, momentum=0.1, affine=True):
+        super().__init__(num_features, eps, momentum, affine)
+
+
+class AnyKeywords(StudentBatchNorm2d):
+    def __init__(self, num_features, **options):
+        super().__init__(num_features, **options)
+
+
 def complaint(exercise: str, student: object, group: str | None = None, **options: object) -> str:
     with pytest.raises(CheckFailed) as failure:
         check(exercise, student, group, **options)
@@ -102,6 +112,12 @@ def complaint(exercise: str, student: object, group: str | None = None, **option
         ("batch_norm_train", None, "got None"),
         ("batch_norm_train", lambda x: x, "should take (x, weight, bias, eps=1e-5)"),
         ("batch_norm_train", lambda x, weight, bias: x, "eps is missing"),
+        (
+            "BatchNorm2d",
+            KeywordsOnly,
+            "takes (num_features, *, eps=1e-05, momentum=0.1, affine=True). (eps, momentum, affine must also",
+        ),
+        ("BatchNorm2d", AnyKeywords, "eps, momentum, affine must also work by position"),
     ],
 )
 def test_the_wrong_kind_of_object_is_named(exercise: str, student: object, sentence: str) -> None:

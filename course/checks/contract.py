@@ -33,23 +33,29 @@ def judge_object(exercise: Exercise, seen: Observation) -> str:
 
 
 def _judge_signature(exercise: Exercise, seen: Observation) -> str:
-    positional, obligatory, keywords, takes_any = (
-        seen.get(key) or [] for key in ("positional", "obligatory", "keywords", "takes any")
-    )
+    if seen["signature"] is None:
+        return ""
+    positional, obligatory, keywords = (seen[key] for key in ("positional", "obligatory", "keywords"))
     assert isinstance(positional, list)
     assert isinstance(obligatory, list)
     assert isinstance(keywords, list)
-    if seen["signature"] is None or takes_any:
+    fits, absent, named_only = True, [], []
+    if not seen["any positional"] and not seen["any keyword"]:
+        fits = len(positional) >= len(exercise.required) >= len(obligatory)
+        absent = [name for name in exercise.optional if name not in keywords]
+    if not seen["any positional"] and exercise.kind == "class":
+        # A layer stands in for torch's, which is often called as LayerNorm(5, 1e-6).
+        named_only = [name for name in exercise.optional if name not in positional]
+    if fits and not absent and not named_only:
         return ""
-    enough = len(positional) >= len(exercise.required)
-    too_many = len(obligatory) > len(exercise.required)
-    absent = [name for name in exercise.optional if name not in keywords]
-    if enough and not too_many and not absent:
-        return ""
-    missing = f" ({', '.join(absent)} is missing.)" if absent else ""
+    hint = ""
+    if absent:
+        hint = f" ({', '.join(absent)} is missing.)"
+    elif named_only:
+        hint = f" ({', '.join(named_only)} must also work by position, as in torch.)"
     return (
         f"{exercise.name} should take ({exercise.signature}), as in the text of the exercise; "
-        f"yours takes ({seen['signature']}).{missing}"
+        f"yours takes ({seen['signature']}).{hint}"
     )
 
 

@@ -115,8 +115,9 @@ def describe(student: object) -> Observation:
         seen["origin"] = [f"{getattr(student, '__module__', None)}.{getattr(student, '__name__', None)}"]
     if kind in ("class", "function"):
         with contextlib.suppress(TypeError, ValueError):
-            parameters = inspect.signature(student).parameters.values()
-            seen["signature"] = ", ".join(str(parameter) for parameter in parameters)
+            signature = inspect.signature(student).replace(return_annotation=inspect.Signature.empty)
+            parameters = signature.parameters.values()
+            seen["signature"] = str(signature)[1:-1]
             seen["positional"] = [
                 p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
             ]
@@ -125,7 +126,8 @@ def describe(student: object) -> Observation:
                 for p in parameters
                 if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
             ]
-            seen["takes any"] = [p.name for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+            seen["any positional"] = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+            seen["any keyword"] = any(p.kind is p.VAR_KEYWORD for p in parameters)
             seen["keywords"] = [
                 p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
             ]
