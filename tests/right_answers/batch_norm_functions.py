@@ -76,6 +76,44 @@ def train_in_place_on_a_copy(x, weight, bias, eps=1e-5):
     return y, mean.detach(), var.detach()
 
 
+def train_with_std_mean(x, weight, bias, *, eps=1e-5):
+    std, mean = torch.std_mean(x, dim=0, unbiased=False)
+    return (x - mean) / torch.sqrt(std**2 + eps) * weight + bias, mean, std**2
+
+
+def train_with_any_arguments(*args, **kwargs):
+    x, weight, bias, *rest = args
+    eps = rest[0] if rest else kwargs.get("eps", 1e-5)
+
+    def normalize_feature(column, gamma, beta):
+        mean, var = column.mean(), column.var(correction=0)
+        return gamma * (column - mean) / (var + eps).sqrt() + beta, mean, var
+
+    return torch.vmap(normalize_feature, in_dims=(1, 0, 0), out_dims=(1, 0, 0))(x, weight, bias)
+
+
+class TrainWithItsOwnBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, weight, bias, eps):
+        mean, var = x.mean(0), x.var(0, unbiased=False)
+        std = torch.sqrt(var + eps)
+        x_hat = (x - mean) / std
+        ctx.save_for_backward(x_hat, weight, std)
+        ctx.mark_non_differentiable(mean, var)
+        return weight * x_hat + bias, mean, var
+
+    @staticmethod
+    def backward(ctx, grad_output, *_):
+        x_hat, weight, std = ctx.saved_tensors
+        through_var = x_hat * (grad_output * x_hat).mean(0)
+        grad_x = weight / std * (grad_output - grad_output.mean(0) - through_var)
+        return grad_x, (grad_output * x_hat).sum(0), grad_output.sum(0), None
+
+
+def train_with_autograd_function(x, weight, bias, eps=1e-5):
+    return TrainWithItsOwnBackward.apply(x, weight, bias, eps)
+
+
 # --- batch_norm_backward ------------------------------------------------------------------------------------
 
 
@@ -165,6 +203,11 @@ def eval_row_by_row(x, running_mean, running_var, weight, bias, eps=1e-5):
     return torch.stack([(row - running_mean) * inv_std * weight + bias for row in x])
 
 
+def eval_with_linear(x, running_mean, running_var, weight, bias, eps=1e-5):
+    scale = weight / torch.sqrt(running_var + eps)
+    return torch.nn.functional.linear(x, torch.diag(scale), bias - running_mean * scale)
+
+
 def eval_with_matmul(x, running_mean, running_var, weight, bias, eps=1e-5):
     return (x - running_mean[None, :]) @ torch.diag(weight * torch.rsqrt(running_var + eps)) + bias[None, :]
 
@@ -179,6 +222,9 @@ RIGHT = {
         "float64 inside": train_in_float64,
         "transposed, methods only": train_on_the_transpose,
         "in place on a copy, detached statistics": train_in_place_on_a_copy,
+        "std_mean, eps by keyword only": train_with_std_mean,
+        "any arguments, vmap": train_with_any_arguments,
+        "autograd.Function": train_with_autograd_function,
     },
     "batch_norm_backward": {
         "compact": backward_compact,
@@ -192,5 +238,6 @@ RIGHT = {
         "affine map": eval_as_an_affine_map,
         "row by row": eval_row_by_row,
         "matmul": eval_with_matmul,
+        "F.linear": eval_with_linear,
     },
 }

@@ -253,6 +253,41 @@ class AffineMapBatchNorm1d(AffineMapBatchNorm2d):
         return super().forward(as_image).reshape(x.shape)
 
 
+class BatchNormWithProperties(BatchNormBase):
+    """Any arguments, a mode of its own, and new values put into `.data`."""
+
+    def __init__(self, *args, device=None, dtype=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.uses_batch = True
+        self.to(device=device, dtype=dtype)
+
+    def train(self, mode=True):
+        self.uses_batch = mode
+        return super().train(mode)
+
+    @property
+    def gamma(self):
+        return self.weight if self.affine else torch.ones_like(self.running_mean)
+
+    @property
+    def beta(self):
+        return self.bias if self.affine else torch.zeros_like(self.running_mean)
+
+    def forward(self, x):
+        channels = x.transpose(0, 1).flatten(1)
+        std, mean = (self.running_var + self.eps).sqrt(), self.running_mean
+        if self.uses_batch:
+            mean, std = channels.mean(1), (channels.var(1, correction=0) + self.eps).sqrt()
+            self.remember(mean.data, channels.data.var(1))
+        y = (channels - mean[:, None]) / std[:, None] * self.gamma[:, None] + self.beta[:, None]
+        return y.reshape(x.transpose(0, 1).shape).transpose(0, 1)
+
+    def remember(self, mean, unbiased):
+        self.running_mean.data = (1 - self.momentum) * self.running_mean.data + self.momentum * mean
+        self._buffers["running_var"] = self.running_var + self.momentum * (unbiased - self.running_var)
+        self.num_batches_tracked[...] = self.num_batches_tracked.item() + 1
+
+
 RIGHT = {
     "BatchNorm1d": {
         "subclass of a base, lerp_": SubclassedBatchNorm1d,
@@ -260,6 +295,7 @@ RIGHT = {
         "explicit sums, mul_ and add_": PlainBatchNorm1d,
         "loop over features": OneDimensionalLoopingBatchNorm,
         "as an image, float64 inside": AffineMapBatchNorm1d,
+        "properties, .data and _buffers": BatchNormWithProperties,
     },
     "BatchNorm2d": {
         "subclass of a base, lerp_": SubclassedBatchNorm2d,
@@ -267,5 +303,6 @@ RIGHT = {
         "plain, copy_ and .data": PlainBatchNorm2d,
         "loop over channels": LoopingBatchNorm2d,
         "einsum in float64, affine map": AffineMapBatchNorm2d,
+        "properties, .data and _buffers": BatchNormWithProperties,
     },
 }
