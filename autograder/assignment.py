@@ -16,7 +16,9 @@ from autograder.config import Course
 from autograder.errors import AssignmentError
 from autograder.notebooks import facts, grade_id, is_graded, is_solution, read_notebook
 
-_HEADING = re.compile(r"^#{1,4}\s+(.*\S)\s*$", re.MULTILINE)
+_TITLE = re.compile(r"^#{1,4}\s+(.*\S)\s*$", re.MULTILINE)
+# Deeper headings are of single exercises ("Exercise `LayerNorm`, 8 points"): no place to read again.
+_SECTION = re.compile(r"^##?\s+(.*\S)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Exercise:
         name: ``grade_id`` of the cell in which students write.
         points: ``grade_id`` of each cell that is worth points → the points.
         manual: a person grades it.
-        section: the nearest heading above it, e.g. "3.3 Normalize a batch".
+        section: the nearest heading of level 1 or 2 above it, e.g. "3.3 Normalize a batch".
     """
 
     name: str
@@ -108,12 +110,12 @@ def _owner(test: str, exercises: dict[str, dict[str, float]]) -> str:
 
 
 def _sections(notebook: NotebookNode) -> dict[str, str]:
-    """For every nbgrader cell, the nearest heading above it."""
+    """For every nbgrader cell, the section that it is in."""
     heading = ""
     sections = {}
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            heading = (_HEADING.findall(cell.source) or [heading])[-1]
+            heading = (_SECTION.findall(cell.source) or [heading])[-1]
         if name := grade_id(cell):
             sections[name] = heading
     return sections
@@ -122,6 +124,6 @@ def _sections(notebook: NotebookNode) -> dict[str, str]:
 def _title(notebook: NotebookNode, default: str) -> str:
     """The first heading of a notebook."""
     for cell in notebook.cells:
-        if cell.cell_type == "markdown" and (found := _HEADING.search(cell.source)):
+        if cell.cell_type == "markdown" and (found := _TITLE.search(cell.source)):
             return found.group(1)
     return default

@@ -2,7 +2,7 @@
 
 import pytest
 import tiny_course as tiny
-from nbformat.v4 import new_output
+from nbformat.v4 import new_markdown_cell, new_output
 
 from autograder.assignment import Assignment, find_exercises
 from autograder.bridge import Grade
@@ -45,6 +45,18 @@ def test_exercises_know_their_tests_points_and_section(assignment):
     assert (double.section, last.section) == ("1.1 Doubling", "1.2 The last one")
     assert (why.manual, why.points, double.manual) == (True, {"why": 4}, False)
     assert assignment.max_score == 10
+
+
+def test_the_section_to_read_again_is_not_the_heading_of_the_exercise_itself():
+    source = tiny.source_notebook()
+    tiny.cell(source, "why").source = "### Question: why? (4 points)\n\nThey are the same."
+    at = source.cells.index(tiny.cell(source, "last"))
+    source.cells.insert(at, new_markdown_cell("### Exercise `last`, 2 points", id="exercise"))
+    assert [each.section for each in find_exercises(source)] == [
+        "1.1 Doubling",
+        "1.2 The last one",
+        "1.3 Think",
+    ]
 
 
 def test_a_test_belongs_to_the_longest_matching_exercise():
