@@ -10,7 +10,7 @@ from autograder.assignment import load_assignment
 from autograder.bridge import open_gradebook, record_zero
 from autograder.config import Course
 from autograder.intake import Submission, take_in
-from autograder.results import ClassResult, collect, save_problems
+from autograder.results import ClassResult, collect, forget_problems, save_problems
 
 
 def grade(
@@ -35,6 +35,7 @@ def grade(
     assignment = load_assignment(course, name)
     submissions = take_in(course, assignment)
     on_start(submissions)
+    forget_problems(course, name)
     for submission in submissions:
         if not submission.gradable:
             shutil.rmtree(course.autograded / submission.student / name, ignore_errors=True)

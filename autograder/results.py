@@ -100,6 +100,14 @@ def save_problems(course: Course, assignment: str, submissions: Iterable[Submiss
     new.replace(path)
 
 
+def forget_problems(course: Course, assignment: str) -> None:
+    """From here on the assignment counts as not graded, until `save_problems`.
+
+    A run that is stopped leaves some submissions graded, some as they were and some half executed.
+    """
+    _problems_file(course, assignment).unlink(missing_ok=True)
+
+
 def collect(course: Course, assignment: Assignment) -> ClassResult:
     """The results of the last grading run, with the scores that the gradebook has now.
 
@@ -109,7 +117,8 @@ def collect(course: Course, assignment: Assignment) -> ClassResult:
     path = _problems_file(course, assignment.name)
     if not path.is_file():
         raise NotGradedYet(
-            f"{assignment.name} is not graded yet. Run `autograder grade {assignment.name}` first."
+            f"{assignment.name} is not graded yet, or grading was stopped. "
+            f"Run `autograder grade {assignment.name}` first."
         )
     noted = json.loads(path.read_text(encoding="utf-8"))
     entries = read_gradebook(course, assignment.name, noted)

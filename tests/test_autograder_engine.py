@@ -10,8 +10,13 @@ import psutil
 import pytest
 import tiny_course as tiny
 
+from autograder import engine
+from autograder.assignment import load_assignment
 from autograder.bridge import open_gradebook
+from autograder.errors import NotGradedYet
+from autograder.grade import grade
 from autograder.release import release
+from autograder.results import collect
 
 pytestmark = pytest.mark.notebook
 
@@ -22,13 +27,28 @@ def test_a_person_grade_counts_and_stays_when_the_class_is_graded_again(tmp_path
     tiny.hand_in(course, "ada", tiny.answer(tiny.released(course), **tiny.RIGHT, why="They are the same."))
     assert tiny.autograder(course, "grade", tiny.NAME).returncode == 0
     with open_gradebook(course) as gradebook:
-        grade = gradebook.find_grade("why", tiny.NAME, tiny.NAME, "ada")
-        grade.manual_score, grade.needs_manual_grade = 3, False
+        cell = gradebook.find_grade("why", tiny.NAME, tiny.NAME, "ada")
+        cell.manual_score, cell.needs_manual_grade = 3, False
         gradebook.db.commit()
     run = tiny.autograder(course, "grade", tiny.NAME, "--json", "--jobs", "1")
     (student,) = json.loads(run.stdout)["students"]
     assert [student["exercises"]["why"][key] for key in ("score", "verdict")] == [3, "partly"]
     assert student["score"] == 9
+
+
+def test_after_a_run_that_was_stopped_there_are_no_half_old_results(tmp_path, monkeypatch):
+    def stopped_by_hand(*_):
+        raise KeyboardInterrupt
+
+    course = tiny.make_course(tmp_path)
+    release(course, tiny.NAME)
+    tiny.hand_in(course, "ada", b"")
+    grade(course, tiny.NAME)
+    monkeypatch.setattr(engine, "run", stopped_by_hand)
+    with pytest.raises(KeyboardInterrupt):
+        grade(course, tiny.NAME)
+    with pytest.raises(NotGradedYet, match="or grading was stopped"):
+        collect(course, load_assignment(course, tiny.NAME))
 
 
 def test_a_notebook_that_takes_too_long_altogether_is_stopped(tmp_path):
