@@ -21,7 +21,8 @@ EXIT_CODES = """
 Exit codes:
   0  everything was done
   1  done, but something needs you: submissions that could not be graded, a stale solution
-  2  nothing was done: a wrong option, setting or notebook; the message says which
+  2  nothing was done: a wrong option, setting, notebook or folder; the message says which
+  130  stopped with Ctrl-C
 """
 
 _workspace = click.option(
@@ -109,7 +110,8 @@ def feedback(assignment: str, workspace: Path | None) -> None:
 
     course = find_course(Path.cwd(), workspace)
     pages = write_feedback(course, assignment)
-    _screen().print(f"✓ {len(pages)} feedback pages in {_shown(course.feedback)}", markup=False)
+    counted = "1 feedback page" if len(pages) == 1 else f"{len(pages)} feedback pages"
+    _screen().print(f"✓ {counted} in {_shown(course.feedback)}", markup=False)
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -124,11 +126,21 @@ def report(assignment: str, workspace: Path | None) -> None:
 
 
 def main() -> None:
-    """Run the command; errors of the autograder end it with one sentence and exit code 2."""
+    """Run the command; whatever ends it early is one sentence on stderr and an exit code of its own."""
     try:
-        cli()
+        sys.exit(cli(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("autograder: Stopped. Run the same command again; it starts from the beginning.", err=True)
+        sys.exit(130)
     except AutograderError as error:
         click.echo(f"autograder: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:  # a folder without write permission, a full disk
+        reason = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        click.echo(f"autograder: {reason}.", err=True)
         sys.exit(2)
 
 

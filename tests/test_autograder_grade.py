@@ -226,6 +226,39 @@ def test_a_database_that_is_none_is_named(tmp_path, called):
     assert "not a database" in errors
 
 
+def test_a_workspace_that_cannot_be_written_is_named(tmp_path, called):
+    tiny.make_course(tmp_path)
+    (tmp_path / "file").write_text("not a folder")
+    code, output, errors = called(tmp_path, "release", "--workspace", str(tmp_path / "file" / "workspace"))
+    assert (code, output) == (2, "")
+    assert f"autograder: {tmp_path / 'file' / 'workspace'}: Not a directory." in errors
+
+
+def test_ctrl_c_says_how_to_go_on_and_has_its_own_exit_code(tmp_path, called, monkeypatch):
+    def stopped_by_hand(*_):
+        raise KeyboardInterrupt
+
+    tiny.make_course(tmp_path)
+    monkeypatch.setattr("autograder.grade.grade", stopped_by_hand)
+    code, output, errors = called(tmp_path, "grade", tiny.NAME)
+    assert (code, output) == (130, "")
+    assert "autograder: Stopped. Run the same command again" in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nonsense"], "No such command"),
+        (["grade"], "Missing argument"),
+        (["grade", "a", "--jobs", "0"], "0"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(tmp_path, called, arguments, says):
+    code, output, errors = called(tmp_path, *arguments)
+    assert (code, output) == (2, "")
+    assert says in errors
+
+
 def test_help_documents_the_exit_codes(tmp_path, called):
     code, output, _ = called(tmp_path, "grade", "--help")
     assert code == 0
