@@ -5,6 +5,8 @@ Run nbgrader's own commands from this folder, e.g. ``nbgrader autograde 03_batch
 
 from pathlib import Path
 
+from autograder.stock_feedback import HideHiddenTests
+
 c = get_config()  # noqa: F821 — traitlets gives this file get_config and __file__
 root = Path(__file__).resolve().parent
 
@@ -57,3 +59,7 @@ c.Execute.shutdown_kernel = "immediate"
 c.Execute.record_timing = False
 # A deleted test cell comes back, so that deleting a test cannot be worth anything.
 c.OverwriteCells.add_missing_cells = True
+
+# --- What students get back ---------------------------------------------------------------------------------
+# nbgrader's feedback pages would show the hidden tests.
+c.GenerateFeedback.preprocessors.prepend([HideHiddenTests])

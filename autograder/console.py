@@ -67,22 +67,26 @@ def grading_progress(
 
 
 def class_table(result: ClassResult) -> Table:
-    """One row a student: score and how many exercises have which verdict; the class in the footer."""
+    """One row a student: score and how many exercises have which verdict.
+
+    The footer has the mean score and the number of verdicts of the graded submissions, as the report has.
+    """
     verdicts = [verdict for verdict in _SHORT if result.verdicts[verdict]]
-    number = max(1, len(result.students))
+    graded = [student for student in result.students if student.graded]
+    number = max(1, len(graded))
     title = f"{result.assignment}: {len(result.students)} students"
     table = Table(
         title=title, title_justify="left", show_footer=True, box=SIMPLE_HEAD, padding=0, show_edge=False
     )
-    table.add_column("student", footer="all", no_wrap=True, min_width=8, max_width=24)
+    table.add_column("student", footer="graded", no_wrap=True, min_width=8, max_width=24)
     table.add_column(
         "score",
         justify="right",
         no_wrap=True,
         min_width=5,
-        footer=f"{sum(s.score for s in result.students) / number:.1f}",
+        footer=f"{sum(s.score for s in graded) / number:.1f}",
     )
-    table.add_column("", footer=_bar(sum(s.fraction for s in result.students) / number), no_wrap=True)
+    table.add_column("", footer=_bar(sum(s.fraction for s in graded) / number), no_wrap=True)
     for verdict in verdicts:
         header = _SHORT[verdict]
         table.add_column(header, justify="right", footer=str(result.verdicts[verdict]), min_width=len(header))
@@ -111,7 +115,8 @@ def totals(result: ClassResult) -> Text:
     if result.failed:
         line.append(f", {len(result.failed)} could not be graded", style="bold red")
     if waiting := result.verdicts[Verdict.AWAITING]:
-        line.append(f", {waiting} answers wait for a person (formgrader)", style="yellow")
+        answers = "1 answer waits" if waiting == 1 else f"{waiting} answers wait"
+        line.append(f", {answers} for a person (formgrader)", style="yellow")
     return line
 
 

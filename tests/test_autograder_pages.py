@@ -1,19 +1,26 @@
 """Feedback pages and the class report: right numbers, nothing hidden, nothing that could run."""
 
+import io
 import json
 import re
+import subprocess
+import sys
 from copy import deepcopy
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 import tiny_course as tiny
 from nbformat.v4 import new_code_cell, new_markdown_cell
+from rich.console import Console
 
 from autograder.assignment import load_assignment
 from autograder.charts import bin_scores, exercise_counts
+from autograder.console import class_table, totals
 from autograder.errors import NotGradedYet
 from autograder.feedback import write_feedback
 from autograder.grade import grade
+from autograder.pages import render
 from autograder.release import release
 from autograder.rendering import sanitize
 from autograder.report import misconceptions, students_in_need, summarize, write_report
@@ -141,6 +148,56 @@ def test_the_report_has_the_numbers_of_the_json_document(graded):
             assert not count or f"<title>{name}: {count} {verdict}</title>" in page
     assert "squares" in page
     assert "You square the number." in page
+
+
+@pytest.mark.notebook
+def test_nbgraders_own_feedback_hides_the_hidden_tests_too(graded):
+    """formgrader's button writes over the pages of `autograder feedback`, so it must not give more away."""
+    course, _ = graded
+    own_folder = "--CourseDirectory.feedback_directory=workspace/stock"
+    run = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "generate_feedback", tiny.NAME, own_folder],
+        cwd=course.root,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    texts = {
+        student: (course.workspace / "stock" / student / tiny.NAME / f"{tiny.NAME}.html").read_text("utf-8")
+        for student in ("right", "evil")
+    }
+    for page in texts.values():  # nbgrader's style sheet has the colour #424242
+        assert not re.search(rf"(?<!#){tiny.HIDDEN_PROBE}|HIDDEN TESTS|hidden=True", page)
+    assert "Hidden test, with other inputs: right" in texts["right"]
+
+
+def test_the_lines_of_a_comment_stay_lines(tmp_path):
+    course = tiny.make_course(tmp_path)
+    release(course, tiny.NAME)
+    result = replace(exercise("double", 4, Verdict.RIGHT), comment="Well done.\nGo on.")
+    page = render(
+        "feedback.html.j2",
+        assignment=load_assignment(course, tiny.NAME),
+        student=student("ada", result),
+        cells=[],
+        code_style="",
+    )
+    assert '<span class="comment">Well done.\nGo on.</span>' in page
+    assert ".comment { white-space: pre-line; }" in page
+
+
+def test_the_terminal_and_the_report_give_the_same_mean():
+    screen = Console(width=100, record=True, file=io.StringIO())
+    screen.print(class_table(CLASS))
+    footer = screen.export_text().strip().splitlines()[-1]
+    assert footer.split()[:2] == ["graded", f"{8 * summarize(CLASS).mean:.1f}"]
+
+
+def test_one_answer_waits_and_two_answers_wait():
+    assert "1 answer waits for a person" in str(totals(CLASS))
+    two = ClassResult("tiny", (*CLASS.students, CLASS.students[3]))
+    assert "2 answers wait for a person" in str(totals(two))
 
 
 def test_pages_before_grading_are_refused(tmp_path):
