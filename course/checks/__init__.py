@@ -16,7 +16,8 @@ import sys
 from course.checks import batch_norm, contract, render
 from course.checks.framework import Exercise
 from course.checks.judge import Verdict, judge
-from course.checks.observe import Observation, describe, observe
+from course.checks.observe import describe, observe
+from course.checks.plain import Observation
 
 LESSONS = (batch_norm,)
 """Each lesson has EXERCISES (a tuple) and SECTIONS (number → title)."""
@@ -129,4 +130,4 @@ def _show(verdict: Verdict) -> None:
         print(text)
 
 
-__all__ = ["EXERCISES", "SECTIONS", "CheckFailed", "check", "examine", "find"]
+__all__ = ["EXERCISES", "LESSONS", "SECTIONS", "CheckFailed", "check", "examine", "find"]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from course.checks.framework import Aspect, Probe, Tolerance
-from course.checks.observe import Observation, Trouble, Value, is_trouble
+from course.checks.plain import Observation, Trouble, Value, is_trouble
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from course.checks.framework import Exercise
-from course.checks.observe import Observation
+from course.checks.plain import Observation
 
 
 def judge_object(exercise: Exercise, seen: Observation) -> str:

@@ -8,11 +8,12 @@ each with the sentence that helps the student who wrote it).
     probe ──observe(student's object)──► observation ──judge(oracle's observation)──► verdict
 
 `observe` knows no answer, `judge` never touches the student's object: only probes and observations pass
-between the two, and both are plain data (see `observe.Observation`).
+between the two, and both are plain data (see `plain.Observation`).
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,7 +103,7 @@ class Reload:
 
 @dataclass(frozen=True)
 class DeepCopy:
-    """Step of a `ModuleProbe`: later steps use a deep copy; in the end the original is recorded."""
+    """Step of a `ModuleProbe`: later steps use a deep copy; at the end the original is recorded (`watch`)."""
 
 
 Step = Forward | Describe | Reload | DeepCopy
@@ -161,6 +162,28 @@ class Draw:
         return mean + spread * self.normal(*shape)
 
 
+def to_float64(probe: Probe) -> Probe:
+    """The same probe with float64 numbers, for an oracle that does not round."""
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return value.double() if value.is_floating_point() else value
+        if isinstance(value, torch.dtype):
+            return torch.float64
+        if isinstance(value, Mapping):
+            return {key: convert(item) for key, item in value.items()}
+        if isinstance(value, tuple):
+            return tuple(convert(item) for item in value)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            changes = {f.name: convert(getattr(value, f.name)) for f in dataclasses.fields(value)}
+            return dataclasses.replace(value, **changes)
+        return value
+
+    converted = convert(probe)
+    assert isinstance(converted, CallProbe | ModuleProbe)
+    return converted
+
+
 # --- Exercises --------------------------------------------------------------------------------------------
 
 
@@ -212,7 +235,7 @@ class Exercise:
         name: the name that the student defines.
         kind: "function" or "class" (a subclass of torch.nn.Module).
         signature: as the lesson writes it: "num_features, eps=1e-5"; names with a default go by keyword.
-        section: number of the section that teaches it; its title is looked up in the lesson's `sections`.
+        section: number of the section that teaches it; its title is looked up in the lesson's SECTIONS.
         oracle: right by definition; never shown to the student.
         probes: makes the probes from a seed.
         aspects: what is looked at.

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from course.checks.compare import Symptom, compare, same
-from course.checks.framework import Aspect, Exercise, Misconception, Probe
-from course.checks.observe import Observation, observe, to_float64
+from course.checks.framework import Aspect, Exercise, Misconception, Probe, to_float64
+from course.checks.observe import observe
+from course.checks.plain import Observation
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
 import inspect
-import linecache
-import os
-import signal
-import sys
-import sysconfig
-import threading
-import traceback
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-import torch.nn.utils.fusion
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from course.checks.framework import (
     CallProbe,
@@ -37,36 +26,18 @@ from course.checks.framework import (
     Probe,
     Reload,
 )
-
-Trouble = dict[str, str]
-"""Something that is not a value: {"trouble": kind, "text": ..., "where": ...}."""
-
-Value = Tensor | int | float | bool | str | None | list[str] | Trouble
-Observation = dict[str, Value]
+from course.checks.plain import Observation, Trouble, plain, trouble, type_name
+from course.checks.surroundings import (
+    OperatorLog,
+    OutOfTime,
+    note_course_functions,
+    quiet,
+    student_line,
+    time_limited,
+)
 
 TIME_LIMIT = 5.0
 """Seconds that one probe may take; a right solution takes milliseconds."""
-
-_COURSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_CHECKS = os.path.join(_COURSE, "checks")
-_LIBRARIES = tuple({os.path.abspath(sysconfig.get_paths()[key]) for key in ("stdlib", "purelib", "platlib")})
-
-_SHORTCUTS = {module.__file__: module.__name__ for module in (torch.autograd, torch.nn.utils.fusion)}
-"""Modules of torch whose work cannot be told from a student's by its operators."""
-
-
-class _OutOfTime(BaseException):
-    """The probe's time is over. Not an Exception, so that a student's `except Exception` does not eat it."""
-
-
-def trouble(kind: str, text: str = "", where: str = "") -> Trouble:
-    """Record of something that is not a value."""
-    return {"trouble": kind, "text": text, "where": where}
-
-
-def is_trouble(value: Value) -> bool:
-    """Whether an observed value is a `Trouble` record."""
-    return isinstance(value, dict)
 
 
 def observe(student: Callable[..., Any], probe: Probe, time_limit: float = TIME_LIMIT) -> Observation:
@@ -86,12 +57,12 @@ def observe(student: Callable[..., Any], probe: Probe, time_limit: float = TIME_
     operators: set[str] = set()
     course_functions: set[str] = set()
     steps = _observe_call if isinstance(probe, CallProbe) else _observe_module
-    with _quiet(), torch.random.fork_rng(devices=[]), torch.enable_grad():
+    with quiet(), torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
         try:
-            with _limit(time_limit), _note_operators(operators), _note_course_functions(course_functions):
+            with time_limited(time_limit), OperatorLog(operators), note_course_functions(course_functions):
                 steps(student, probe, seen)
-        except _OutOfTime:
+        except OutOfTime:
             seen["error"] = trouble("timeout", f"{time_limit:g} seconds")
         except _Missing as missing:
             seen["error"] = trouble("missing", str(missing))
@@ -173,18 +144,18 @@ def _materialize(value: Any) -> Any:
 def _record_returned(returned: Any, probe: CallProbe, when: str, seen: Observation) -> None:
     names = probe.returns
     if len(names) == 1:
-        seen[names[0] + when] = _plain(returned)
+        seen[names[0] + when] = plain(returned)
         return
     if not isinstance(returned, tuple | list) or len(returned) != len(names):
         count = (
-            f"{len(returned)} values" if isinstance(returned, tuple | list) else f"one {_type_name(returned)}"
+            f"{len(returned)} values" if isinstance(returned, tuple | list) else f"one {type_name(returned)}"
         )
         kind = "none" if returned is None else "count"
         for name in names:
             seen[name + when] = trouble(kind, f"{count} where {len(names)} were expected: {', '.join(names)}")
         return
     for name, value in zip(names, returned, strict=True):
-        seen[name + when] = _plain(value)
+        seen[name + when] = plain(value)
 
 
 def _record_gradients(
@@ -199,10 +170,10 @@ def _record_gradients(
 
 def _record_input(name: str, value: Any, seen: Observation) -> None:
     if isinstance(value, Tensor):
-        seen[f"input {name} afterwards"] = _plain(value)
+        seen[f"input {name} afterwards"] = plain(value)
     elif isinstance(value, nn.Module):
         for key, tensor in value.state_dict().items():
-            seen[f"input {name}.{key} afterwards"] = _plain(tensor)
+            seen[f"input {name}.{key} afterwards"] = plain(tensor)
         seen[f"input {name}.training afterwards"] = value.training
 
 
@@ -210,7 +181,7 @@ def _record_layer(returned: Any, probe: CallProbe, arguments: Mapping[str, Any],
     if probe.then is None:
         return
     if not isinstance(returned, nn.Module):
-        nothing = trouble("none") if returned is None else trouble("no layer", _type_name(returned))
+        nothing = trouble("none") if returned is None else trouble("no layer", type_name(returned))
         for key in (
             "is a Linear",
             "is a new layer",
@@ -227,9 +198,9 @@ def _record_layer(returned: Any, probe: CallProbe, arguments: Mapping[str, Any],
     ]
     seen["parameters of the layer"] = [name for name, _ in returned.named_parameters()]
     for name, value in returned.named_parameters():
-        seen[f"{name} of the layer"] = _plain(value)
+        seen[f"{name} of the layer"] = plain(value)
     with torch.no_grad():
-        seen["output of the layer"] = _plain(returned.eval()(probe.then.clone()))
+        seen["output of the layer"] = plain(returned.eval()(probe.then.clone()))
 
 
 # --- Modules ----------------------------------------------------------------------------------------------
@@ -260,7 +231,7 @@ def _observe_module(make: Callable[..., nn.Module], probe: ModuleProbe, seen: Ob
                 original, module = module, copy.deepcopy(module)
     if original is not None:
         for name in probe.watch:
-            seen[f"{name} of the original"] = _plain(getattr(original, name, None))
+            seen[f"{name} of the original"] = plain(getattr(original, name, None))
 
 
 def _build(make: Callable[..., nn.Module], probe: ModuleProbe) -> nn.Module:
@@ -281,7 +252,7 @@ def _describe_module(module: nn.Module, step: Describe, seen: Observation) -> No
     seen[f"{step.name}: buffers"] = sorted(buffers)
     seen[f"{step.name}: state_dict"] = sorted(module.state_dict())
     for name, value in {**parameters, **buffers}.items():
-        seen[f"{step.name}: {name}"] = _plain(value)
+        seen[f"{step.name}: {name}"] = plain(value)
 
 
 def _forward(module: nn.Module, probe: ModuleProbe, step: Forward, seen: Observation) -> None:
@@ -291,37 +262,17 @@ def _forward(module: nn.Module, probe: ModuleProbe, step: Forward, seen: Observa
     given = leaf.clone()
     with torch.set_grad_enabled(step.grad_enabled):
         output = module(given)
-    seen[f"output, {step.name}"] = _plain(output)
+    seen[f"output, {step.name}"] = plain(output)
     for name in probe.watch:
-        seen[f"{name} after {step.name}"] = _plain(getattr(module, name, None))
-    seen[f"input x after {step.name}"] = _plain(given)
+        seen[f"{name} after {step.name}"] = plain(getattr(module, name, None))
+    seen[f"input x after {step.name}"] = plain(given)
     if step.grad_output is not None:
         leaves = {f"gradient of {name}, {step.name}": _attribute(module, name) for name in probe.gradients}
         leaves[f"gradient of x, {step.name}"] = leaf
         seen.update(_gradients(output, step.grad_output, leaves))
 
 
-# --- Plain values -----------------------------------------------------------------------------------------
-
-
-def _plain(value: Any) -> Value:
-    """The value as plain data: a tensor without graph and subclass, a number, or what it is instead."""
-    if isinstance(value, Tensor):
-        # A subclass could answer every comparison with "equal"; the judge must see the numbers only.
-        with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
-            return value.detach().as_subclass(Tensor).cpu().clone()
-    if isinstance(value, bool | int | float):
-        return value
-    if value is None:
-        return trouble("none")
-    return trouble("type", _type_name(value))
-
-
-def _type_name(value: Any) -> str:
-    kind = type(value)
-    return (
-        kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.split('.')[0]}.{kind.__name__}"
-    )
+# --- Gradients and errors -----------------------------------------------------------------------------------
 
 
 def _gradients(output: Any, grad_output: Tensor, leaves: Mapping[str, Tensor]) -> Observation:
@@ -333,115 +284,10 @@ def _gradients(output: Any, grad_output: Tensor, leaves: Mapping[str, Tensor]) -
     except RuntimeError as error:
         return dict.fromkeys(leaves, _raised(error))
     return {
-        name: trouble("no gradient") if leaf.grad is None else _plain(leaf.grad)
+        name: trouble("no gradient") if leaf.grad is None else plain(leaf.grad)
         for name, leaf in leaves.items()
     }
 
 
-# --- Around the student's code ----------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep warnings and stderr out of the cell's stderr: nbgrader scores any stderr text 0."""
-    with warnings.catch_warnings(), contextlib.redirect_stderr(sys.stdout):
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextlib.contextmanager
-def _limit(seconds: float) -> Iterator[None]:
-    """Raise `_OutOfTime` in the block after some seconds, where signals can be had."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def stop(*_: object) -> None:
-        raise _OutOfTime
-
-    before = signal.signal(signal.SIGALRM, stop)
-    # Rings again every second, should the student's code catch it.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-class _OperatorLog(TorchDispatchMode):
-    """Writes down the name of every operator below autograd, whatever Python name it was called by."""
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        # Otherwise the first call imports torch's compiler: 1.5 s for a wrapper that does nothing here.
-        return False
-
-    def __init__(self, names: set[str]) -> None:
-        super().__init__()
-        self._names = names
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self._names.add(func.overloadpacket.__name__)
-        return func(*args, **(kwargs or {}))
-
-
-def _note_operators(names: set[str]) -> TorchDispatchMode:
-    return _OperatorLog(names)
-
-
-@contextlib.contextmanager
-def _note_course_functions(names: set[str]) -> Iterator[None]:
-    """Write down which functions of the course package, and of `_SHORTCUTS`, the student's code calls."""
-
-    def note(frame: Any, event: str, _: Any) -> None:
-        code = frame.f_code
-        if event != "call":
-            return
-        if code.co_filename in _SHORTCUTS and not code.co_name.startswith("_"):
-            names.add(f"{_SHORTCUTS[code.co_filename]}.{code.co_qualname}")
-        elif code.co_filename.startswith(_COURSE) and not code.co_filename.startswith(_CHECKS):
-            names.add(code.co_qualname)
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        yield
-    finally:
-        sys.setprofile(before)
-
-
 def _raised(error: BaseException) -> Trouble:
-    return trouble("error", f"{type(error).__name__}: {error}"[:300], _student_line(error))
-
-
-def _student_line(error: BaseException) -> str:
-    """The innermost line of the student's own code in a traceback: "line 3: x = y + 1"."""
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename.startswith((_COURSE, *_LIBRARIES)) or frame.filename.startswith("<frozen"):
-            continue
-        source = linecache.getline(frame.filename, frame.lineno or 0).strip()
-        return f"line {frame.lineno}" + (f": {source}" if source else "")
-    return ""
-
-
-def to_float64(probe: Probe) -> Probe:
-    """The same probe with float64 numbers, for an oracle that does not round."""
-
-    def convert(value: Any) -> Any:
-        if isinstance(value, Tensor):
-            return value.double() if value.is_floating_point() else value
-        if isinstance(value, torch.dtype):
-            return torch.float64
-        if isinstance(value, Mapping):
-            return {key: convert(item) for key, item in value.items()}
-        if isinstance(value, tuple):
-            return tuple(convert(item) for item in value)
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            changes = {f.name: convert(getattr(value, f.name)) for f in dataclasses.fields(value)}
-            return dataclasses.replace(value, **changes)
-        return value
-
-    converted = convert(probe)
-    assert isinstance(converted, CallProbe | ModuleProbe)
-    return converted
+    return trouble("error", f"{type(error).__name__}: {error}"[:300], student_line(error))

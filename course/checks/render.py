@@ -102,5 +102,5 @@ def as_data(verdict: Verdict, section: str) -> dict[str, Any]:
         "symptom": verdict.symptom.kind if verdict.symptom else None,
         "misconception": verdict.misconception.name if verdict.misconception else None,
         "message": verdict.message,
-        "section": section or None,
+        "section": section,
     }
