@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from right_answers import RIGHT
 
-from course.checks import EXERCISES, SECTIONS, examine
+from course.checks import EXERCISES, LESSONS, SECTIONS, examine
 from course.checks.framework import Exercise, Misconception
 from course.checks.judge import answer_book, judge
 
@@ -81,6 +81,11 @@ def test_the_oracle_passes_every_check(name: str) -> None:
 def test_every_exercise_has_right_answers_and_mistakes_enough(name: str) -> None:
     assert len(RIGHT[name]) >= 3
     assert len(EXERCISES[name].misconceptions) >= 8
+
+
+def test_names_of_exercises_and_numbers_of_sections_are_unique_over_the_lessons() -> None:
+    assert len(EXERCISES) == sum(len(lesson.EXERCISES) for lesson in LESSONS)
+    assert len(SECTIONS) == sum(len(lesson.SECTIONS) for lesson in LESSONS)
 
 
 @pytest.mark.parametrize("name", EXERCISES)
