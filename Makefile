@@ -6,9 +6,10 @@ SHELL := /bin/bash
 PYTHON    ?= python3
 WORKSPACE ?= workspace
 LESSON    ?= 03_batch_norm
-BIN       := $(CURDIR)/.venv/bin
+# Relative, because the course may lie in a folder with a space in its name.
+BIN       := .venv/bin
 # nbgrader calls `alembic` and `jupyter` by name.
-export PATH := $(BIN):$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 
 .PHONY: help
@@ -30,28 +31,28 @@ $(INSTALLED): pyproject.toml constraints.txt
 .PHONY: demo
 demo: $(INSTALLED)  ## grade a made-up class: table, gradebook, feedback pages, report
 	@start=$$SECONDS; \
-	$(BIN)/autograder release $(LESSON) --workspace $(WORKSPACE); \
-	$(BIN)/python -m demo.sample_class --workspace $(WORKSPACE); \
+	$(BIN)/autograder release $(LESSON) --workspace "$(WORKSPACE)"; \
+	$(BIN)/python -m demo.sample_class --workspace "$(WORKSPACE)"; \
 	: "exit code 1: some submissions could not be graded; the class has two of them on purpose"; \
-	$(BIN)/autograder grade $(LESSON) --workspace $(WORKSPACE) || test $$? -eq 1; \
-	$(BIN)/autograder feedback $(LESSON) --workspace $(WORKSPACE); \
-	$(BIN)/autograder report $(LESSON) --workspace $(WORKSPACE); \
+	$(BIN)/autograder grade $(LESSON) --workspace "$(WORKSPACE)" || test $$? -eq 1; \
+	$(BIN)/autograder feedback $(LESSON) --workspace "$(WORKSPACE)"; \
+	$(BIN)/autograder report $(LESSON) --workspace "$(WORKSPACE)"; \
 	echo "make demo took $$((SECONDS - start)) s."
 
 # A copy, made once: what a student writes there is not touched by the next release.
 # formgrader is for instructors; on the copy it would only log an error.
 .PHONY: lab
 lab: $(INSTALLED)  ## open a copy of the student release in JupyterLab (workspace/lab/)
-	@test -d $(WORKSPACE)/release/$(LESSON) || $(BIN)/autograder release $(LESSON) --workspace $(WORKSPACE)
-	@mkdir -p $(WORKSPACE)/lab
-	@test -e $(WORKSPACE)/lab/$(LESSON) || cp -R $(WORKSPACE)/release/$(LESSON) $(WORKSPACE)/lab/
-	$(BIN)/jupyter lab --notebook-dir=$(WORKSPACE)/lab \
+	@test -d "$(WORKSPACE)/release/$(LESSON)" || $(BIN)/autograder release $(LESSON) --workspace "$(WORKSPACE)"
+	@mkdir -p "$(WORKSPACE)/lab"
+	@test -e "$(WORKSPACE)/lab/$(LESSON)" || cp -R "$(WORKSPACE)/release/$(LESSON)" "$(WORKSPACE)/lab/"
+	$(BIN)/jupyter lab --notebook-dir="$(WORKSPACE)/lab" \
 	  --LabApp.default_url=/lab/tree/$(LESSON)/$(LESSON).ipynb \
 	  --ServerApp.jpserver_extensions="nbgrader.server_extensions.formgrader=False" $(LAB_OPTIONS)
 
 .PHONY: formgrader
-formgrader: $(INSTALLED)  ## open JupyterLab with nbgrader's formgrader on the graded class
-	$(BIN)/jupyter lab $(LAB_OPTIONS)
+formgrader: $(INSTALLED)  ## open nbgrader's formgrader on the graded class
+	$(BIN)/jupyter lab --LabApp.default_url=/formgrader $(LAB_OPTIONS)
 
 .PHONY: solve
 solve: $(INSTALLED)  ## build solutions/ again from source_notebooks/

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -119,3 +121,21 @@ def exercise_table() -> str:
 def test_the_readme_lists_the_exercises() -> None:
     table = exercise_table()
     assert table in (ROOT / "README.md").read_text(), f"put this table into README.md:\n{table}"
+
+
+def test_make_works_in_a_folder_with_a_space(tmp_path: Path) -> None:
+    folder = tmp_path / "my course"
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("autograder", "jupyter"):
+        (programs / name).write_text('#!/bin/sh\nprintf "[%s]" "$@"\n')
+        (programs / name).chmod(0o755)
+    (folder / "my class" / "release" / "03_batch_norm").mkdir(parents=True)
+    (folder / ".venv" / ".installed").touch()
+    run = subprocess.run(
+        ["make", "lab", "WORKSPACE=my class"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert "[lab][--notebook-dir=my class/lab]" in run.stdout
