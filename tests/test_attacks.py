@@ -137,6 +137,25 @@ def test_a_wrong_answer_without_a_name_does_not_pass(student: type[nn.Module], c
     assert {group for group in groups if not verdict("BatchNorm2d", student, group=group).passed} == costs
 
 
+@pytest.mark.parametrize("name", ["LayerNorm", "InstanceNorm2d", "GroupNorm"])
+def test_evaluation_without_weight_and_bias_is_looked_at(name: str) -> None:
+    class Student(getattr(nn, name)):
+        def forward(self, x):
+            return super().forward(x) if self.training or self.weight is not None else x.clone()
+
+    wrong = {finding.aspect.label for finding in examine(EXERCISES[name], Student, hidden=True, seed=0).wrong}
+    assert wrong == {"evaluation mode without weight and bias"}
+
+
+def test_group_norm_is_looked_at_with_one_group() -> None:
+    class Student(nn.GroupNorm):
+        def forward(self, x):
+            return super().forward(x) if self.num_groups > 1 else x.clone()
+
+    seen = examine(EXERCISES["GroupNorm"], Student, hidden=True, seed=0)
+    assert {finding.aspect.label for finding in seen.wrong} == {"one group of all channels"}
+
+
 # --- Symptoms that many mistakes share ----------------------------------------------------------------------
 
 

@@ -21,6 +21,12 @@ def _parts(linear: nn.Linear, bn: nn.BatchNorm1d) -> tuple[Tensor, Tensor, Tenso
     return gamma, beta, bias, torch.sqrt(bn.running_var + bn.eps)
 
 
+def _right(linear: nn.Linear, bn: nn.BatchNorm1d) -> tuple[Tensor, Tensor, Tensor]:
+    """The right scale = gamma / std, beta and bias."""
+    gamma, beta, bias, std = _parts(linear, bn)
+    return gamma / std, beta, bias
+
+
 def _layer(weight: Tensor, bias: Tensor) -> nn.Linear:
     """A new linear layer with this weight and bias."""
     fused = nn.Linear(weight.shape[1], weight.shape[0], dtype=weight.dtype)
@@ -32,15 +38,13 @@ def _layer(weight: Tensor, bias: Tensor) -> nn.Linear:
 
 @FUSE_LINEAR_BN.add("running_mean is forgotten in the bias: b' = scale * (b - running_mean) + beta.")
 def mean_forgotten(linear, bn):
-    gamma, beta, bias, std = _parts(linear, bn)
-    scale = gamma / std
+    scale, beta, bias = _right(linear, bn)
     return _layer(scale[:, None] * linear.weight, scale * bias + beta)
 
 
 @FUSE_LINEAR_BN.add("running_mean is added. Batch norm subtracts it: b' = scale * (b - running_mean) + beta.")
 def mean_added(linear, bn):
-    gamma, beta, bias, std = _parts(linear, bn)
-    scale = gamma / std
+    scale, beta, bias = _right(linear, bn)
     return _layer(scale[:, None] * linear.weight, scale * (bias + bn.running_mean) + beta)
 
 
@@ -48,8 +52,7 @@ def mean_added(linear, bn):
     "the bias of the linear layer is not scaled. It goes through batch norm too: scale * (b - running_mean)."
 )
 def linear_bias_not_scaled(linear, bn):
-    gamma, beta, bias, std = _parts(linear, bn)
-    scale = gamma / std
+    scale, beta, bias = _right(linear, bn)
     return _layer(scale[:, None] * linear.weight, bias - scale * bn.running_mean + beta)
 
 
@@ -57,8 +60,7 @@ def linear_bias_not_scaled(linear, bn):
     "running_mean is not scaled: b' = scale * (b - running_mean) + beta. Look at the brackets."
 )
 def mean_not_scaled(linear, bn):
-    gamma, beta, bias, std = _parts(linear, bn)
-    scale = gamma / std
+    scale, beta, bias = _right(linear, bn)
     return _layer(scale[:, None] * linear.weight, scale * bias - bn.running_mean + beta)
 
 
@@ -102,8 +104,7 @@ def beta_forgotten(linear, bn):
     "beta (bn.bias) is scaled. It is added after the scaling: scale * (b - running_mean) + beta."
 )
 def beta_scaled(linear, bn):
-    gamma, beta, bias, std = _parts(linear, bn)
-    scale = gamma / std
+    scale, beta, bias = _right(linear, bn)
     return _layer(scale[:, None] * linear.weight, scale * (bias - bn.running_mean + beta))
 
 
@@ -124,8 +125,7 @@ def gamma_in_weight_only(linear, bn):
     "It belongs to the outputs: scale[:, None] * linear.weight."
 )
 def columns_scaled(linear, bn):
-    gamma, beta, bias, std = _parts(linear, bn)
-    scale = gamma / std
+    scale, beta, bias = _right(linear, bn)
     return _layer(scale * linear.weight, scale * (bias - bn.running_mean) + beta)
 
 
@@ -166,8 +166,7 @@ def eps_fixed(linear, bn):
     "Batch norm shifts, so the new layer always needs a bias."
 )
 def no_bias_without_bias(linear, bn):
-    gamma, beta, bias, std = _parts(linear, bn)
-    scale = gamma / std
+    scale, beta, bias = _right(linear, bn)
     fused = _layer(scale[:, None] * linear.weight, scale * (bias - bn.running_mean) + beta)
     if linear.bias is None:
         fused.bias = None
@@ -195,8 +194,7 @@ def affine_taken_for_granted(linear, bn):
     "you change the given linear layer and return it. Make a new nn.Linear; the old one must stay as it was."
 )
 def given_layer_changed(linear, bn):
-    gamma, beta, bias, std = _parts(linear, bn)
-    scale = gamma / std
+    scale, beta, bias = _right(linear, bn)
     with torch.no_grad():
         linear.weight.mul_(scale[:, None])
         linear.bias = nn.Parameter(scale * (bias - bn.running_mean) + beta)
@@ -208,8 +206,7 @@ def given_layer_changed(linear, bn):
     "changes both. Copy the values."
 )
 def memory_shared(linear, bn):
-    gamma, beta, bias, std = _parts(linear, bn)
-    scale = gamma / std
+    scale, beta, bias = _right(linear, bn)
     fused = copy.copy(linear)
     fused._parameters = dict(linear._parameters)
     fused.weight.data.mul_(scale[:, None])
@@ -224,8 +221,7 @@ def sequential_returned(linear, bn):
 
 @FUSE_LINEAR_BN.add("you return weight and bias. Put them into a new nn.Linear and return the layer.")
 def tensors_returned(linear, bn):
-    gamma, beta, bias, std = _parts(linear, bn)
-    scale = gamma / std
+    scale, beta, bias = _right(linear, bn)
     return scale[:, None] * linear.weight, scale * (bias - bn.running_mean) + beta
 
 
@@ -233,8 +229,7 @@ def tensors_returned(linear, bn):
     "in_features and out_features are swapped: the weight of nn.Linear(in, out) has the shape (out, in)."
 )
 def sizes_swapped(linear, bn):
-    gamma, beta, bias, std = _parts(linear, bn)
-    scale = gamma / std
+    scale, beta, bias = _right(linear, bn)
     fused = nn.Linear(linear.out_features, linear.in_features, dtype=linear.weight.dtype)
     fused.weight.data.copy_(scale[:, None] * linear.weight)
     fused.bias.data.copy_(scale * (bias - bn.running_mean) + beta)
@@ -245,8 +240,7 @@ def sizes_swapped(linear, bn):
     "the new layer's weight is a tensor, not an nn.Parameter. Copy into it under torch.no_grad(), or wrap it."
 )
 def tensor_assigned(linear, bn):
-    gamma, beta, bias, std = _parts(linear, bn)
-    scale = gamma / std
+    scale, beta, bias = _right(linear, bn)
     fused = nn.Linear(linear.in_features, linear.out_features)
     fused.weight = scale[:, None] * linear.weight
     fused.bias = scale * (bias - bn.running_mean) + beta
@@ -255,8 +249,7 @@ def tensor_assigned(linear, bn):
 
 @FUSE_LINEAR_BN.add("the new layer is float32 whatever the old one was. Make it with linear.weight's dtype.")
 def always_float32(linear, bn):
-    gamma, beta, bias, std = _parts(linear, bn)
-    scale = gamma / std
+    scale, beta, bias = _right(linear, bn)
     fused = nn.Linear(linear.in_features, linear.out_features)
     with torch.no_grad():
         fused.weight.copy_(scale[:, None] * linear.weight)

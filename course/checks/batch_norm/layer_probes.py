@@ -217,7 +217,13 @@ ASPECTS = (
         ("running_mean of the original", "running_var of the original"),
         hidden=True,
     ),
-    Aspect("training mode under no_grad", "running-stats", "no_grad", ("running",), hidden=True),
+    Aspect(
+        "training mode under no_grad",
+        "running-stats",
+        "no_grad",
+        ("running", "num_batches_tracked"),
+        hidden=True,
+    ),
     Aspect(
         "running_var in float32",
         "running-stats",

@@ -150,7 +150,7 @@ MODES = (
         "affine_taken_for_granted_in_evaluation",
         AffineTakenForGrantedInEvaluation,
         "with affine=False evaluation mode still uses weight and bias, which are None then. "
-        "Ask for them in both modes.",
+        "Leave them out in both modes.",
         TWO_VARIANCES,
     ),
     Misconception(

@@ -123,6 +123,10 @@ POSITIONAL = Aspect(
 
 SQUARE = Aspect("as many images as channels, rows and columns", "forward", "square", ("output",), hidden=True)
 
+PLAIN_EVALUATION = Aspect(
+    "evaluation mode without weight and bias", "forward", "no affine, evaluation", ("output",), hidden=True
+)
+
 FORWARD = (
     Aspect("output, images", "forward", "images", ("output",)),
     Aspect("gradients of x, weight, bias", "forward", "images", ("gradient",)),
@@ -160,6 +164,9 @@ def _layer_norm_probes(seed: int) -> dict[str, Probe]:
             {"bias": False},
             state={"weight": draw.uniform(5, low=0.5, high=2.0)},
         ),
+        "no affine, evaluation": ModuleProbe(
+            (5,), (batch(draw, "rows", 3, 5, training=False),), {"elementwise_affine": False}
+        ),
     }
 
 
@@ -185,6 +192,7 @@ LAYER_NORM = Exercise(
         Aspect("output, rows (N, D)", "forward", "number", ("output",)),
         Aspect("output, words (N, L, D)", "forward", "words", ("output", "gradient")),
         Aspect("the last two axes of images", "forward", "last two", ("output",)),
+        PLAIN_EVALUATION,
         Aspect("as many rows as columns", "forward", "square", ("output",), hidden=True),
         Aspect("one row without a batch axis", "forward", "one row", ("output",), hidden=True),
     ),
@@ -206,6 +214,7 @@ def _instance_norm_probes(seed: int) -> dict[str, Probe]:
         "square": ModuleProbe(
             (3,), (batch(draw, "images", 3, 3, 3, 3),), {"affine": True}, state=affine(draw, 3)
         ),
+        "no affine, evaluation": ModuleProbe((4,), (batch(draw, "images", 2, 4, 2, 3, training=False),)),
     }
 
 
@@ -225,6 +234,7 @@ INSTANCE_NORM_2D = Exercise(
         POSITIONAL,
         *FORWARD,
         Aspect("output without weight and bias", "forward", "plain", ("output", "gradient")),
+        PLAIN_EVALUATION,
         SQUARE,
     ),
     misconceptions=INSTANCE_NORM_MISTAKES,
@@ -251,6 +261,11 @@ def _group_norm_probes(seed: int) -> dict[str, Probe]:
         "no affine": ModuleProbe(
             (2, 6), (Describe("new"), batch(draw, "images", 2, 6, 2, 3)), {"affine": False}
         ),
+        "no affine, evaluation": ModuleProbe(
+            (2, 6), (batch(draw, "images", 2, 6, 2, 3, training=False),), {"affine": False}
+        ),
+        "one group": ModuleProbe((1, 4), (batch(draw, "images", 2, 4, 3, 2),), state=affine(draw, 4)),
+        "single channels": ModuleProbe((4, 4), (batch(draw, "images", 2, 4, 3, 2),), state=affine(draw, 4)),
     }
 
 
@@ -274,6 +289,9 @@ GROUP_NORM = Exercise(
         Aspect("three groups of two channels", "forward", "three groups", ("output", "gradient")),
         Aspect("output, rows (N, C)", "forward", "rows", ("output",)),
         Aspect("output, sequences (N, C, L)", "forward", "sequences", ("output",)),
+        Aspect("one group of all channels", "forward", "one group", ("output",), hidden=True),
+        Aspect("as many groups as channels", "forward", "single channels", ("output",), hidden=True),
+        PLAIN_EVALUATION,
         Aspect("output, volumes (N, C, D, H, W)", "forward", "volumes", ("output",), hidden=True),
         SQUARE,
     ),
