@@ -8,6 +8,7 @@ from right_answers import RIGHT
 from course.checks import EXERCISES, LESSONS, SECTIONS, examine
 from course.checks.framework import Exercise, Misconception
 from course.checks.judge import answer_book, judge
+from course.normalization import pca_whiten
 
 SEEDS = (0, 20_24)  # the visible checks' seed, and one that a hidden check might draw
 
@@ -109,3 +110,11 @@ def test_there_are_sixty_mistakes_and_more(capsys: pytest.CaptureFixture[str]) -
         for row in [*rows, ("all", total, sum(right for *_, right in rows))]:
             print("{:<22}{:>10}{:>15}".format(*row))
     assert total >= 60
+
+
+def test_free_signs_do_not_turn_on_rounding() -> None:
+    """Two entries of a column are nearly equal and opposite here; it once cost a right answer 5 points."""
+    exercise = EXERCISES["pca_whiten"]
+    for answer in RIGHT["pca_whiten"].values():
+        assert examine(exercise, answer, hidden=True, seed=10769853).passed
+    assert examine(exercise, pca_whiten, hidden=True, seed=10769853).passed

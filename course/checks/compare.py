@@ -117,8 +117,8 @@ def _compare_value(
             f"expected {expected.dtype}, got {got.dtype}",
             f"This number counts something: keep it as an integer ({expected.dtype}), not as {got.dtype}.",
         )
-    if aspect.canonical is not None:
-        expected, got = aspect.canonical(expected), aspect.canonical(got)
+    if aspect.align is not None:
+        got = aspect.align(got, expected)
     return _compare_numbers(key, expected.double(), got.double(), aspect.tolerance)
 
 
@@ -214,8 +214,8 @@ def _same_value(one: Value, other: Value, aspect: Aspect) -> bool:
         return type(one) is type(other) and not isinstance(one, Tensor) and one == other
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
-    if aspect.canonical is not None:
-        one, other = aspect.canonical(one), aspect.canonical(other)
+    if aspect.align is not None:
+        one = aspect.align(one, other)
     tolerance = aspect.tolerance
     return torch.allclose(one.double(), other.double(), tolerance.rtol, tolerance.atol, equal_nan=True)
 

@@ -198,7 +198,8 @@ class Aspect:
         looks_at: beginnings of the observation's keys that are compared.
         hidden: whether only the hidden checks look at it.
         tolerance: how far from the oracle a right solution may be.
-        canonical: maps a tensor to the representative of all equally right tensors (such as free signs).
+        align: where several answers are equally right (such as free signs): maps a tensor to the one of its
+            equals that is nearest to another tensor.
     """
 
     label: str
@@ -207,7 +208,7 @@ class Aspect:
     looks_at: tuple[str, ...]
     hidden: bool = False
     tolerance: Tolerance = DOUBLE
-    canonical: Callable[[Tensor], Tensor] | None = None
+    align: Callable[[Tensor, Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False)

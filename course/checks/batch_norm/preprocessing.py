@@ -110,15 +110,18 @@ def _whitening_probes(seed: int) -> dict[str, Probe]:
     }
 
 
-def _free_signs(whitened: Tensor) -> Tensor:
-    """Flip each column so that its largest entry is positive: -v is as good an eigenvector as v."""
-    largest = whitened.abs().argmax(0, keepdim=True) if whitened.dim() == 2 and len(whitened) else None
-    return whitened if largest is None else whitened * whitened.gather(0, largest).sign()
+def _free_signs(whitened: Tensor, other: Tensor) -> Tensor:
+    """Flip each column towards the same column of `other`: -v is as good an eigenvector as v.
+
+    A sign of its own for each tensor (such as "the largest entry is positive") would turn on rounding where
+    two entries are nearly equal and opposite.
+    """
+    return torch.where((whitened * other).sum(0) < 0, -whitened, whitened)
 
 
 def _whitened(label: str, probe: str, hidden: bool = False, tolerance: Tolerance | None = None) -> Aspect:
     options = {"tolerance": tolerance} if tolerance else {}
-    return Aspect(label, "whitening", probe, ("whitened",), hidden, canonical=_free_signs, **options)
+    return Aspect(label, "whitening", probe, ("whitened",), hidden, align=_free_signs, **options)
 
 
 PCA_WHITEN = Exercise(
