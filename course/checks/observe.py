@@ -258,7 +258,8 @@ def _describe_module(module: nn.Module, step: Describe, seen: Observation) -> No
 def _forward(module: nn.Module, probe: ModuleProbe, step: Forward, seen: Observation) -> None:
     module.train(step.training)
     module.zero_grad()
-    leaf = step.x.detach().clone().requires_grad_()
+    # As in use: an input asks for a gradient only where one is wanted.
+    leaf = step.x.detach().clone().requires_grad_(step.grad_output is not None)
     given = leaf.clone()
     with torch.set_grad_enabled(step.grad_enabled):
         output = module(given)
