@@ -22,11 +22,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde, GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.utils import compute_checksum, parse_utc
+from nbgrader.utils import parse_utc
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
@@ -41,12 +40,13 @@ SECONDS_TO_WAIT_FOR_DATABASE = 120
 
 @dataclass(frozen=True)
 class Grade:
-    """What the gradebook knows of one graded cell; `manual` is the score that a person gave."""
+    """What the gradebook knows of a graded cell; `auto` is by the tests, `manual` by a person."""
 
     score: float
     max_score: float
     manual: float | None
     needs_manual_grade: bool
+    auto: float | None = None
 
 
 @dataclass(frozen=True)
@@ -230,6 +230,7 @@ def read_gradebook(course: Course, assignment: str, students: Iterable[str]) -> 
                         max_score=float(grade.max_score),
                         manual=None if grade.manual_score is None else float(grade.manual_score),
                         needs_manual_grade=bool(grade.needs_manual_grade),
+                        auto=None if grade.auto_score is None else float(grade.auto_score),
                     )
                     for grade in notebook.grades
                 },
@@ -239,12 +240,6 @@ def read_gradebook(course: Course, assignment: str, students: Iterable[str]) -> 
                 late_penalty=float(notebook.late_submission_penalty or 0),
             )
     return entries
-
-
-def is_unchanged(cell: NotebookNode) -> bool:
-    """Whether an autograded cell is still as it was released."""
-    checksum = cell.metadata.get("nbgrader", {}).get("checksum")
-    return checksum is not None and checksum == compute_checksum(cell)
 
 
 def parse_timestamp(text: str) -> datetime:

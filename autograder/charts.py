@@ -159,9 +159,12 @@ def _legend(verdicts: Sequence[Verdict]) -> tuple[list[Markup], int]:
     return parts, y + 34
 
 
+_DARK = (Verdict.RIGHT, Verdict.WRONG, Verdict.DELEGATED, Verdict.NOT_GRADED)
+
+
 def _on(verdict: Verdict) -> str:
     """A text colour that can be read on the verdict's colour."""
-    return "#ffffff" if verdict in (Verdict.RIGHT, Verdict.WRONG, Verdict.NOT_GRADED) else INK
+    return "#ffffff" if verdict in _DARK else INK
 
 
 def _svg(parts: Iterable[Markup], height: float, title: str) -> Markup:

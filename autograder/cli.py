@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -73,32 +74,110 @@ def solve(assignments: tuple[str, ...], check: bool) -> None:
     sys.exit(1 if stale else 0)
 
 
+_jobs = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Submissions to run at the same time.  [default: the cores]",
+)
+_no_sandbox = click.option(
+    "--no-sandbox",
+    is_flag=True,
+    help="Run submissions unconfined, with your own rights. Every report says so.",
+)
+
+
 @cli.command(epilog=EXIT_CODES)
 @click.argument("assignment")
 @_workspace
+@_jobs
+@_no_sandbox
 @click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    help="Submissions to run at the same time.  [default: the cores + 1]",
+    "--executor",
+    type=click.Choice(["local", "dask"]),
+    default="local",
+    show_default=True,
+    help="Where submissions run: in processes on this machine, or on a Dask cluster.",
 )
+@click.option("--scheduler", metavar="ADDRESS", help="Of the Dask scheduler, e.g. tcp://127.0.0.1:8786.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON document on stdout.")
-def grade(assignment: str, workspace: Path | None, jobs: int | None, as_json: bool) -> None:
-    """Grade all submissions of ASSIGNMENT and write their scores into the gradebook."""
+def grade(
+    assignment: str,
+    workspace: Path | None,
+    jobs: int | None,
+    no_sandbox: bool,
+    executor: str,
+    scheduler: str | None,
+    as_json: bool,
+) -> None:
+    """Grade all submissions of ASSIGNMENT and write their scores into the gradebook.
+
+    What is graded already is not run again. A run that was stopped, even killed, goes on where it was.
+    """
     from autograder import console as terminal
+    from autograder.grade import Options
     from autograder.grade import grade as grade_all
 
+    if (executor == "dask") != (scheduler is not None):
+        raise click.UsageError("--executor dask and --scheduler ADDRESS go together.")
+    if scheduler and jobs:
+        raise click.UsageError("--jobs is for this machine; on a cluster the workers decide.")
     course = find_course(Path.cwd(), workspace)
     screen = _screen()
-    with terminal.grading_progress(screen) as (on_start, on_done):
-        result = grade_all(course, assignment, jobs, on_start, on_done)
+    options = Options(jobs=jobs, sandbox=not no_sandbox, scheduler=scheduler or "")
+    with terminal.grading_progress(screen) as progress:
+        result = grade_all(course, assignment, options, progress)
     if as_json:
         click.echo(json.dumps(result.to_json(), ensure_ascii=False, indent=1))
     else:
         screen.print(terminal.class_table(result))
-        for line in terminal.problem_lines(result):
+        for line in terminal.notes(result):
             screen.print(line)
         screen.print(terminal.totals(result))
     sys.exit(1 if result.failed else 0)
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("assignments", nargs=-1, metavar="[ASSIGNMENT...]")
+@_workspace
+@_no_sandbox
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON document on stdout.")
+def doctor(assignments: tuple[str, ...], workspace: Path | None, no_sandbox: bool, as_json: bool) -> None:
+    """Look at this machine, the course and the submissions before anything runs. Changes nothing.
+
+    Exit code 1: something would keep `autograder grade` from working.
+    """
+    from autograder import console as terminal
+    from autograder.doctor import State, examine
+
+    course = find_course(Path.cwd(), workspace)
+    found = []
+    for finding in examine(course, list(assignments or _all(course)), sandboxed=not no_sandbox):
+        found.append(finding)
+        if not as_json:
+            _screen().print(terminal.finding_line(finding))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False, indent=1))
+    sys.exit(1 if any(finding.state is State.BAD for finding in found) else 0)
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("student")
+@click.argument("assignment")
+@_workspace
+@_no_sandbox
+def replay(student: str, assignment: str, workspace: Path | None, no_sandbox: bool) -> None:
+    """Grade STUDENT's submission of ASSIGNMENT once more, on the same hidden inputs, and show every check.
+
+    Changes nothing. For an appeal: the hidden tests of each student have a secret seed of their own.
+    """
+    from autograder import console as terminal
+    from autograder.replay import replay as run_again
+
+    course = find_course(Path.cwd(), workspace)
+    again = run_again(course, assignment, student, sandbox=not no_sandbox)
+    for line in terminal.replay_lines(again):
+        _screen().print(line)
+    sys.exit(0 if again.same else 1)
 
 
 @cli.command(epilog=EXIT_CODES)
@@ -133,7 +212,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
-        click.echo("autograder: Stopped. Run the same command again; it starts from the beginning.", err=True)
+        click.echo("autograder: Stopped. Run the same command again; it goes on from here.", err=True)
         sys.exit(130)
     except AutograderError as error:
         click.echo(f"autograder: {error}", err=True)

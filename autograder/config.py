@@ -29,10 +29,28 @@ class Settings:
     """Package that the notebooks import; a release on Colab installs it when it is missing."""
     colab_requirement: str = ""
     """What `pip install` needs to get that package on Colab, e.g. ``git+https://…``; empty: not offered."""
+    preload: tuple[str, ...] = ()
+    """Modules that are imported once, before processes are forked for submissions."""
+    check: str = ""
+    """The course's check for the trusted process, "module:function"; see `judging.trusted`."""
+    observe: str = ""
+    """The course's observer for the student's process, "module:function"."""
+    visible: tuple[str, ...] = ()
+    """Further files and folders that submissions may read, such as a folder with data sets."""
+    check_timeout: float = 15.0
+    """Seconds that one check may ask of a submission. (`c.Execute.timeout` is the limit per cell.)"""
     notebook_timeout: float = 300.0
-    """Seconds that a whole submission may take. (nbgrader's `c.Execute.timeout` is the limit per cell.)"""
+    """Seconds that a whole submission may take."""
+    memory_megabytes: int = 2048
+    """Memory of one submission, beyond what the imports take."""
+    max_processes: int = 64
+    """Processes and threads that a submission may have at a time."""
+    disk_megabytes: int = 64
+    """What a submission may write to files."""
+    output_kilobytes: int = 1000
+    """What one cell may print and show."""
     max_notebook_megabytes: float = 50.0
-    """Larger submissions are not opened."""
+    """Larger submissions are not opened; the same holds for all files beside the notebook together."""
 
 
 @dataclass(frozen=True)
@@ -178,9 +196,18 @@ def _check_settings(table: dict[str, Any]) -> Settings:
             raise ConfigError(
                 f"[tool.autograder] has an unknown key {key!r}. Known keys: {', '.join(kinds)}."
             )
+        if kinds[key] is tuple:
+            if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+                raise ConfigError(f"[tool.autograder] {key} must be a list of texts, got {value!r}.")
+            continue
         allowed = (int, float) if kinds[key] is float else (kinds[key],)
         if not isinstance(value, allowed) or isinstance(value, bool):
             raise ConfigError(
                 f"[tool.autograder] {key} must be of type {kinds[key].__name__}, got {value!r}."
             )
-    return Settings(**table)
+        if isinstance(value, int | float) and value <= 0:
+            raise ConfigError(f"[tool.autograder] {key} must be greater than 0, got {value!r}.")
+    given: dict[str, Any] = {
+        key: tuple(value) if kinds[key] is tuple else value for key, value in table.items()
+    }
+    return Settings(**given)

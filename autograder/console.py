@@ -5,7 +5,7 @@ Everything that a student can choose is printed as plain text: no console markup
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.box import SIMPLE_HEAD
@@ -13,15 +13,17 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import Progress as ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from autograder.intake import Submission
+from autograder.doctor import Finding, State
+from autograder.grade import Progress
+from autograder.replay import Replay
 from autograder.results import ClassResult
 from autograder.verdicts import Verdict
 
@@ -34,15 +36,14 @@ _SHORT = {
     Verdict.NOT_ATTEMPTED: "empty",
     Verdict.CRASHED: "crash",
     Verdict.TIMED_OUT: "time",
+    Verdict.DELEGATED: "not own",
     Verdict.AWAITING: "manual",
 }
 
 
 @contextmanager
-def grading_progress(
-    console: Console,
-) -> Iterator[tuple[Callable[[list[Submission]], None], Callable[[Submission], None]]]:
-    """A progress bar with counts and time left; yields the callbacks `on_start` and `on_done` for `grade`."""
+def grading_progress(console: Console) -> Iterator[Progress]:
+    """A progress bar with counts and time left; yields what `grade` reports to."""
     columns = (
         TextColumn("Grading"),
         BarColumn(),
@@ -51,19 +52,19 @@ def grading_progress(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("grading", total=None, failed=0)
+    with ProgressBar(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("grading", total=None, failed=0)
         failed = 0
 
-        def on_start(submissions: list[Submission]) -> None:
-            progress.update(task, total=len(submissions))
+        def on_start(number: int) -> None:
+            bar.update(task, total=number)
 
-        def on_done(submission: Submission) -> None:
+        def on_done(graded: bool) -> None:
             nonlocal failed
-            failed += not submission.gradable
-            progress.update(task, advance=1, failed=failed)
+            failed += not graded
+            bar.update(task, advance=1, failed=failed)
 
-        yield on_start, on_done
+        yield Progress(on_start, on_done)
 
 
 def class_table(result: ClassResult) -> Table:
@@ -99,7 +100,21 @@ def class_table(result: ClassResult) -> Table:
     return table
 
 
-def problem_lines(result: ClassResult) -> Iterator[Text]:
+MOST_LINES = 40
+"""More lines than this about single students scroll the totals away; report.html has them all."""
+
+
+def notes(result: ClassResult) -> Iterator[Text]:
+    """Under the table: problems with files, flags, similar pairs, and how far the scores can be trusted."""
+    lines = [*_problem_lines(result), *_flag_lines(result)]
+    yield from lines[:MOST_LINES]
+    if len(lines) > MOST_LINES:
+        yield _safe(f"  ... and {len(lines) - MOST_LINES} more lines in the class report")
+    if not result.sandboxed:
+        yield Text("  Graded WITHOUT a sandbox: submissions ran with your rights.", style="bold yellow")
+
+
+def _problem_lines(result: ClassResult) -> Iterator[Text]:
     """What was wrong with submissions as files, one line a student."""
     for student in result.students:
         if student.problems:
@@ -108,12 +123,50 @@ def problem_lines(result: ClassResult) -> Iterator[Text]:
             yield line
 
 
+def _flag_lines(result: ClassResult) -> Iterator[Text]:
+    """What an instructor should look at, one line a student or pair."""
+    for student in result.flagged:
+        line = _safe(f"  {student.student}: ")
+        sentences = list(dict.fromkeys(flag.sentence for flag in student.flags))
+        more = f" (and {len(sentences) - 2} more)" if len(sentences) > 2 else ""
+        line.append("flagged: " + _plain(" ".join(sentences[:2])) + more, style="magenta")
+        yield line
+    for pair in result.pairs:
+        yield _safe(f"  {pair.first} and {pair.second} are similar ({pair.similarity:.0%}).")
+
+
+_SIGNS = {State.GOOD: ("✓", "green"), State.WARNING: ("!", "yellow"), State.BAD: ("✗", "bold red")}
+
+
+def finding_line(finding: Finding) -> Text:
+    """One finding of the doctor."""
+    sign, style = _SIGNS[finding.state]
+    return Text(f"{sign} {finding.topic:<8}", style=style) + _safe(finding.sentence)
+
+
+def replay_lines(again: Replay) -> Iterator[Text]:
+    """Every test cell of a replay: what it gave now and then, and what the checks said."""
+    yield _safe(f"{again.student}, {again.assignment}: seed {again.seed}")
+    for test in again.tests:
+        sign, style = ("✓", "green") if test.score == test.points else ("✗", "red")
+        line = Text(f"  {sign} ", style=style) + _safe(f"{test.name}  {test.score:g} of {test.points:g}")
+        if test.recorded is not None and test.recorded != test.score:
+            line.append(f"  (the gradebook has {test.recorded:g})", style="bold yellow")
+        yield line
+        for text in test.lines:
+            yield _safe(f"      {text}")
+    verdict = "the same as in the gradebook" if again.same else "NOT the same as in the gradebook"
+    yield Text(f"{again.score:g} points by the tests, {verdict}", style="green" if again.same else "bold red")
+
+
 def totals(result: ClassResult) -> Text:
     """The last line of a run."""
     graded = len(result.students) - len(result.failed)
     line = Text(f"{graded} graded", style="green")
     if result.failed:
         line.append(f", {len(result.failed)} could not be graded", style="bold red")
+    if result.flagged:
+        line.append(f", {len(result.flagged)} flagged", style="magenta")
     if waiting := result.verdicts[Verdict.AWAITING]:
         answers = "1 answer waits" if waiting == 1 else f"{waiting} answers wait"
         line.append(f", {answers} for a person (formgrader)", style="yellow")

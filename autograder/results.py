@@ -1,5 +1,4 @@
-"""The results of a class, read from the gradebook, the executed notebooks and the problems that grading
-noted.
+"""The results of a class, read from the gradebook and from what the last run noted.
 
 They are read anew for each page, so scores that a person gave in formgrader show up without grading again.
 """
@@ -8,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,22 @@ from autograder.assignment import Assignment
 from autograder.bridge import GradebookEntry, read_gradebook
 from autograder.config import Course
 from autograder.errors import NotGradedYet
-from autograder.intake import Submission
-from autograder.notebooks import read_notebook
+from autograder.findings import Finding, finding_from_json
+from autograder.flags import Flag
+from autograder.similar import Pair
 from autograder.verdicts import ExerciseResult, Verdict, judge, not_graded
 
 
 @dataclass(frozen=True)
 class StudentResult:
-    """One student's result; `graded` is False when the submission could not be graded and scores 0."""
+    """One student's result.
+
+    Attributes:
+        graded: False when the submission could not be graded and scores 0.
+        flags: what an instructor should look at; never shown to the student.
+        lower_trust: names of test cells that ran in the same process as the student's code.
+        seconds: how long grading took.
+    """
 
     student: str
     score: float
@@ -32,6 +39,9 @@ class StudentResult:
     exercises: dict[str, ExerciseResult]
     problems: tuple[str, ...]
     graded: bool
+    flags: tuple[Flag, ...] = ()
+    lower_trust: tuple[str, ...] = ()
+    seconds: float = 0.0
 
     @property
     def fraction(self) -> float:
@@ -45,15 +55,27 @@ class StudentResult:
 
 @dataclass(frozen=True)
 class ClassResult:
-    """The results of all students in one assignment, sorted by student."""
+    """The results of all students in one assignment, sorted by student.
+
+    Attributes:
+        sandboxed: whether all submissions were confined while they ran.
+        pairs: similar submissions.
+    """
 
     assignment: str
     students: tuple[StudentResult, ...]
+    sandboxed: bool = True
+    pairs: tuple[Pair, ...] = ()
 
     @property
     def failed(self) -> tuple[StudentResult, ...]:
         """Students whose submission could not be graded."""
         return tuple(student for student in self.students if not student.graded)
+
+    @property
+    def flagged(self) -> tuple[StudentResult, ...]:
+        """Students with a flag."""
+        return tuple(student for student in self.students if student.flags)
 
     @property
     def verdicts(self) -> Counter[Verdict]:
@@ -64,6 +86,7 @@ class ClassResult:
         """The document that `autograder grade --json` prints."""
         return {
             "assignment": self.assignment,
+            "sandboxed": self.sandboxed,
             "students": [
                 {
                     "student": student.student,
@@ -80,9 +103,13 @@ class ClassResult:
                         for name, result in student.exercises.items()
                     },
                     "problems": list(student.problems),
+                    "flags": [flag.to_json() for flag in student.flags],
+                    "lower_trust": list(student.lower_trust),
+                    "seconds": student.seconds,
                 }
                 for student in self.students
             ],
+            "similar": [pair.to_json() for pair in self.pairs],
         }
 
 
@@ -91,21 +118,56 @@ def executed_notebook(course: Course, assignment: str, student: str) -> Path:
     return course.autograded / student / assignment / f"{assignment}.ipynb"
 
 
-def save_problems(course: Course, assignment: str, submissions: Iterable[Submission]) -> None:
-    """Keep what intake and engine noted, for `collect` in a later command."""
-    noted = {each.student: {"graded": each.gradable, "problems": each.problems} for each in submissions}
-    path = _problems_file(course, assignment)
+@dataclass
+class Noted:
+    """What a run noted about one submission, beside its scores."""
+
+    graded: bool
+    problems: list[str]
+    flags: list[Flag] = field(default_factory=list)
+    lower_trust: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> Noted:
+        """What `save_run` wrote."""
+        flags = [Flag.from_json(flag) for flag in data["flags"]]
+        findings = {name: finding_from_json(each) for name, each in data["findings"].items()}
+        return Noted(**{**data, "flags": flags, "findings": findings})
+
+
+def save_run(
+    course: Course, assignment: str, noted: Mapping[str, Noted], sandboxed: bool, pairs: Sequence[Pair]
+) -> None:
+    """Keep what a run noted, for `collect` in a later command."""
+    run = {
+        "sandboxed": sandboxed,
+        "students": {
+            student: {
+                "graded": each.graded,
+                "problems": each.problems,
+                "flags": [flag.to_json() for flag in each.flags],
+                "lower_trust": each.lower_trust,
+                "seconds": each.seconds,
+                "findings": {name: asdict(finding) for name, finding in each.findings.items()},
+            }
+            for student, each in noted.items()
+        },
+        "pairs": [pair.to_json() for pair in pairs],
+    }
+    path = _run_file(course, assignment)
     new = path.with_suffix(".new")
-    new.write_text(json.dumps(noted, indent=1, ensure_ascii=False), encoding="utf-8")
+    new.write_text(json.dumps(run), encoding="utf-8")
     new.replace(path)
 
 
-def forget_problems(course: Course, assignment: str) -> None:
-    """From here on the assignment counts as not graded, until `save_problems`.
+def forget_run(course: Course, assignment: str) -> None:
+    """From here on the assignment counts as not graded, until `save_run`.
 
     A run that is stopped leaves some submissions graded, some as they were and some half executed.
     """
-    _problems_file(course, assignment).unlink(missing_ok=True)
+    _run_file(course, assignment).unlink(missing_ok=True)
 
 
 def collect(course: Course, assignment: Assignment) -> ClassResult:
@@ -114,40 +176,48 @@ def collect(course: Course, assignment: Assignment) -> ClassResult:
     Raises:
         NotGradedYet: the assignment was never graded in this workspace.
     """
-    path = _problems_file(course, assignment.name)
+    path = _run_file(course, assignment.name)
     if not path.is_file():
         raise NotGradedYet(
             f"{assignment.name} is not graded yet, or grading was stopped. "
             f"Run `autograder grade {assignment.name}` first."
         )
-    noted = json.loads(path.read_text(encoding="utf-8"))
+    run = json.loads(path.read_text(encoding="utf-8"))
+    noted = {student: Noted.from_json(each) for student, each in run["students"].items()}
     entries = read_gradebook(course, assignment.name, noted)
     students = [
-        _student_result(course, assignment, student, note["graded"], note["problems"], entries.get(student))
-        for student, note in sorted(noted.items())
+        _student_result(course, assignment, student, each, entries.get(student))
+        for student, each in sorted(noted.items())
     ]
-    return ClassResult(assignment=assignment.name, students=tuple(students))
+    pairs = tuple(Pair.from_json(pair) for pair in run["pairs"])
+    return ClassResult(assignment.name, tuple(students), run["sandboxed"], pairs)
 
 
-def _problems_file(course: Course, assignment: str) -> Path:
-    return course.logs(assignment) / "problems.json"
+def _run_file(course: Course, assignment: str) -> Path:
+    return course.logs(assignment) / "run.json"
 
 
 def _student_result(
-    course: Course,
-    assignment: Assignment,
-    student: str,
-    graded: bool,
-    problems: list[str],
-    entry: GradebookEntry | None,
+    course: Course, assignment: Assignment, student: str, noted: Noted, entry: GradebookEntry | None
 ) -> StudentResult:
     notebook = executed_notebook(course, assignment.name, student)
-    if graded and entry is not None and notebook.is_file():
-        exercises = judge(assignment, read_notebook(notebook), entry.grades, entry.comments)
+    problems = list(noted.problems)
+    graded = noted.graded and entry is not None and notebook.is_file()
+    if graded and entry is not None:
+        exercises = judge(assignment, noted.findings, entry.grades, entry.comments)
         penalty = entry.late_penalty
     else:
-        graded, exercises, penalty = False, not_graded(assignment), 0.0
+        exercises, penalty = not_graded(assignment), 0.0
     if penalty:
-        problems = [*problems, f"The submission was late and loses {penalty:g} points."]
-    score = max(0.0, sum(result.score for result in exercises.values()) - penalty)
-    return StudentResult(student, score, assignment.max_score, exercises, tuple(problems), graded)
+        problems.append(f"The submission was late and loses {penalty:g} points.")
+    return StudentResult(
+        student=student,
+        score=max(0.0, sum(result.score for result in exercises.values()) - penalty),
+        max_score=assignment.max_score,
+        exercises=exercises,
+        problems=tuple(problems),
+        graded=graded,
+        flags=tuple(noted.flags),
+        lower_trust=tuple(noted.lower_trust),
+        seconds=noted.seconds,
+    )

@@ -1,29 +1,14 @@
-"""From an executed notebook and its grades to a verdict and the likely mistake, exercise by exercise.
-
-A course's checks report what they found (see `reports`); ordinary asserts work as well, they only have less
-to say.
-"""
+"""From findings and grades to a verdict on each exercise."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nbformat import NotebookNode
-
 from autograder.assignment import Assignment, Exercise
-from autograder.bridge import Grade, is_unchanged
-from autograder.hidden import redact
-from autograder.notebooks import grade_id, one_line
-from autograder.reports import CheckReport, check_reports
-
-_TIMEOUT = "CellTimeoutError"
-_TIMED_OUT_MESSAGE = "The cell ran into the time limit and was stopped; is there a loop that never ends?"
-_HIDDEN_MESSAGE = "A hidden test failed: it uses other inputs than the test that you can see."
-_CELL_FILE = re.compile(r"\(\d+\.py, (line \d+)\)")
-_ASSERTIONS = frozenset({"AssertionError", "CheckFailed"})
+from autograder.bridge import Grade
+from autograder.findings import Ending, Finding
 
 
 class Verdict(StrEnum):
@@ -35,8 +20,18 @@ class Verdict(StrEnum):
     NOT_ATTEMPTED = "not attempted"
     CRASHED = "crashed"
     TIMED_OUT = "timed out"
+    DELEGATED = "not own work"
     AWAITING = "awaiting manual grading"
     NOT_GRADED = "not graded"
+
+
+_OF_ENDING = {
+    Ending.DELEGATED: Verdict.DELEGATED,
+    Ending.TIMED_OUT: Verdict.TIMED_OUT,
+    Ending.CRASHED: Verdict.CRASHED,
+    Ending.PLAIN: Verdict.WRONG,
+}
+_EXPLAINED = frozenset({Verdict.PARTLY, *_OF_ENDING.values()})
 
 
 @dataclass(frozen=True)
@@ -66,23 +61,18 @@ class ExerciseResult:
     comment: str = ""
 
 
-@dataclass(frozen=True)
-class _Error:
-    """An error among a cell's outputs."""
-
-    name: str
-    value: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.value}" if self.value else self.name
-
-
 def judge(
-    assignment: Assignment, notebook: NotebookNode, grades: Mapping[str, Grade], comments: Mapping[str, str]
+    assignment: Assignment,
+    findings: Mapping[str, Finding],
+    grades: Mapping[str, Grade],
+    comments: Mapping[str, str],
 ) -> dict[str, ExerciseResult]:
-    """The results of an executed submission, by exercise."""
-    cells = {name: cell for cell in notebook.cells if (name := grade_id(cell))}
-    return {exercise.name: _judge_one(exercise, cells, grades, comments) for exercise in assignment.exercises}
+    """The results of a submission, by exercise."""
+    return {
+        exercise.name: _judge_one(exercise, findings[exercise.name], grades, comments)
+        for exercise in assignment.exercises
+        if exercise.name in findings
+    }
 
 
 def not_graded(assignment: Assignment) -> dict[str, ExerciseResult]:
@@ -94,67 +84,39 @@ def not_graded(assignment: Assignment) -> dict[str, ExerciseResult]:
 
 
 def _judge_one(
-    exercise: Exercise,
-    cells: Mapping[str, NotebookNode],
-    grades: Mapping[str, Grade],
-    comments: Mapping[str, str],
+    exercise: Exercise, finding: Finding, grades: Mapping[str, Grade], comments: Mapping[str, str]
 ) -> ExerciseResult:
     own = [grades[name] for name in exercise.points if name in grades]
     score = sum(grade.score for grade in own)
-    solution = [cells[exercise.name]] if exercise.name in cells else []
-    tests = [cells[name] for name in exercise.points if name in cells and name != exercise.name]
-    untouched = all(is_unchanged(cell) for cell in solution)
-    report = _telling_report(tests)
     if exercise.manual:
-        verdict = _manual_verdict(exercise, own, score, untouched)
+        verdict = _manual_verdict(exercise, own, score, finding.untouched)
     else:
-        verdict = _verdict(exercise, score, untouched, solution, tests)
-    explained = (
-        verdict in (Verdict.PARTLY, Verdict.WRONG, Verdict.CRASHED, Verdict.TIMED_OUT) and not exercise.manual
-    )
+        verdict = _verdict(exercise, score, finding)
+    explained = verdict in _EXPLAINED and not exercise.manual
     return ExerciseResult(
         name=exercise.name,
         score=score,
         max_score=exercise.max_score,
         verdict=verdict,
-        misconception=report.misconception if report and explained else None,
-        message=_explain(solution, tests) if explained else "",
-        told=(_explain(solution, [redact(cell) for cell in tests]) or _HIDDEN_MESSAGE) if explained else "",
-        section=(report.section if report else None) or exercise.section or None,
+        misconception=finding.misconception if explained else None,
+        message=finding.message if explained else "",
+        told=finding.told if explained else "",
+        section=finding.section,
         comment="\n".join(
             comments[name] for name in {exercise.name: 0, **exercise.points} if name in comments
         ),
     )
 
 
-def _verdict(
-    exercise: Exercise, score: float, untouched: bool, solution: list[NotebookNode], tests: list[NotebookNode]
-) -> Verdict:
+def _verdict(exercise: Exercise, score: float, finding: Finding) -> Verdict:
     """The verdict on an exercise that tests score."""
     if score >= exercise.max_score:
         return Verdict.RIGHT
     if score > 0:
         return Verdict.PARTLY
-    errors = list(_errors([*solution, *tests]))
-    report = _telling_report(tests)
-    if any(error.name == _TIMEOUT for error in errors) or (report and report.symptom == "timeout"):
-        return Verdict.TIMED_OUT
-    if untouched:
+    if finding.untouched and finding.ending in (Ending.CRASHED, Ending.PLAIN):
         return Verdict.NOT_ATTEMPTED
-    if report is None and errors and errors[0].name not in _ASSERTIONS:
-        return Verdict.CRASHED
-    return Verdict.WRONG
-
-
-def _explain(solution: list[NotebookNode], tests: list[NotebookNode]) -> str:
-    """What went wrong, in a sentence: the check's own words, otherwise the first error."""
-    errors = list(_errors([*solution, *tests]))
-    if any(error.name == _TIMEOUT for error in errors):
-        return _TIMED_OUT_MESSAGE
-    report = _telling_report(tests)
-    if report:
-        return report.message
-    return str(errors[0]) if errors else _wrote_to_stderr(tests)
+    return _OF_ENDING[finding.ending]
 
 
 def _manual_verdict(exercise: Exercise, own: list[Grade], score: float, untouched: bool) -> Verdict:
@@ -163,27 +125,3 @@ def _manual_verdict(exercise: Exercise, own: list[Grade], score: float, untouche
     if score >= exercise.max_score:
         return Verdict.RIGHT
     return Verdict.PARTLY if score > 0 else Verdict.WRONG
-
-
-def _telling_report(tests: list[NotebookNode]) -> CheckReport | None:
-    """The failed check that says most: one that recognised the mistake before one that only has a message."""
-    failed = [report for cell in tests for report in check_reports(cell) if not report.passed]
-    return next((report for report in failed if report.misconception), failed[0] if failed else None)
-
-
-def _errors(cells: list[NotebookNode]) -> Iterator[_Error]:
-    """The errors among the outputs of cells."""
-    for cell in cells:
-        for output in cell.get("outputs", []):
-            if output.output_type == "error":
-                value = _CELL_FILE.sub(r"(\1)", one_line(output.get("evalue", "")))
-                yield _Error(one_line(output.get("ename", ""), 80), value)
-
-
-def _wrote_to_stderr(tests: list[NotebookNode]) -> str:
-    """Why a test without an error scores 0: nbgrader counts any text on stderr as a failure."""
-    for cell in tests:
-        for output in cell.get("outputs", []):
-            if output.output_type == "stream" and output.name == "stderr":
-                return f"A test wrote a warning, which counts as a failure: {one_line(output.text, 200)}"
-    return ""

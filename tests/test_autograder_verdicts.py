@@ -7,6 +7,7 @@ from nbformat.v4 import new_markdown_cell, new_output
 from autograder.assignment import Assignment, find_exercises
 from autograder.bridge import Grade
 from autograder.errors import AssignmentError
+from autograder.findings import find
 from autograder.hidden import redact
 from autograder.reports import CHECK_MIME, parse_report
 from autograder.verdicts import Verdict, judge
@@ -27,7 +28,7 @@ def error(name="ValueError", value="no", traceback=()):
     return new_output("error", ename=name, evalue=value, traceback=list(traceback))
 
 
-def result(assignment, outputs, scores, exercise="double", manual=None):
+def result(assignment, outputs, scores, exercise="double", manual=None, unchanged=()):
     notebook = tiny.source_notebook()
     for name, each in outputs.items():
         tiny.cell(notebook, name).outputs = each
@@ -36,7 +37,8 @@ def result(assignment, outputs, scores, exercise="double", manual=None):
         name: Grade(scores.get(name, 0), points, manual if name == "why" else None, False)
         for name, points in maximum.items()
     }
-    return judge(assignment, notebook, grades, {"double": "Nice try"})[exercise]
+    findings = find(assignment.exercises, notebook, unchanged)
+    return judge(assignment, findings, grades, {"double": "Nice try"})[exercise]
 
 
 def test_exercises_know_their_tests_points_and_section(assignment):
