@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -70,6 +70,16 @@ def transaction(
         raise kind(_sentence(url, error, patience)) from error
     finally:
         engine.dispose()
+
+
+def check_version(address: str, migrations: Path, patience: float) -> None:
+    """Look whether this nbgrader can use the database, before it adds tables to it; none yet is all right.
+
+    Raises:
+        ConfigError: it is of another version of nbgrader, or cannot be used.
+    """
+    with suppress(NoGradebook), transaction(address, migrations, patience=patience):
+        pass
 
 
 def _is_missing(url: URL) -> bool:

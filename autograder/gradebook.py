@@ -49,6 +49,7 @@ from autograder.rules import (
     Released,
     ReleasedNotebook,
     Rows,
+    name_fault,
     plan,
 )
 
@@ -272,6 +273,9 @@ def _enter(course: Course, assignment: str, wanted: Mapping[str, Graded | None],
     """Write a batch; None stands for a submission that could not be graded."""
     if not wanted:
         return
+    for student in wanted:
+        if fault := name_fault(student):
+            raise ConfigError(f"The gradebook cannot hold the student {student!r}: the name {fault}.")
     late_penalty = _late_penalty(course)
     for attempt in range(1, _TRIES + 1):
         try:

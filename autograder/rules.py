@@ -18,6 +18,9 @@ from uuid import uuid4
 
 from autograder.errors import ConfigError
 
+MOST_LETTERS = 128
+"""Of a student's id in nbgrader's tables. SQLite takes longer ones, PostgreSQL does not."""
+
 
 @dataclass(frozen=True)
 class CellGrade:
@@ -123,6 +126,15 @@ def plan(
     for student, graded in wanted.items():
         planner.submission(student, graded)
     return planner.changes
+
+
+def name_fault(student: str) -> str:
+    """Why the gradebook cannot hold a student of this name, or nothing."""
+    try:
+        student.encode()
+    except UnicodeEncodeError:
+        return "is not UTF-8"
+    return f"has more than {MOST_LETTERS} letters" if len(student) > MOST_LETTERS else ""
 
 
 class _Planner:
