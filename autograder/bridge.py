@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.converters import Autograde, GenerateAssignment
+from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import parse_utc
 from sqlalchemy import event
@@ -161,57 +161,6 @@ def _captured_log() -> Iterator[io.StringIO]:
         yield text
     finally:
         logger.removeHandler(handler)
-
-
-class _RememberingAutograde(Autograde):  # type: ignore[misc]  # nbgrader has no types
-    """nbgrader's converter; it logs the exception that ended a notebook, this one keeps it as well."""
-
-    failure: Exception | None = None
-
-    def convert_single_notebook(self, notebook_filename: str) -> None:
-        try:
-            super().convert_single_notebook(notebook_filename)
-        except Exception as error:
-            self.failure = error
-            raise
-
-
-def autograde(course: Course, assignment: str, student: str) -> None:
-    """nbgrader's autograde of one staged submission, in this process: it changes the working directory
-    meanwhile.
-
-    Raises:
-        Exception: whatever ended it; the gradebook and the autograded folder then have nothing new.
-    """
-    prepare_environment()
-    config = nbgrader_config(course)
-    config.CourseDirectory.assignment_id = assignment
-    config.CourseDirectory.submitted_directory = course.staging.name
-    converter = _RememberingAutograde(coursedir=CourseDirectory(config=config), config=config)
-    converter.coursedir.student_id = student
-    # A folder that a killed run left behind must not count as graded.
-    converter.force = True
-    converter.create_student = True
-    try:
-        converter.start()
-    except Exception as error:
-        raise converter.failure or error from error
-
-
-def record_zero(course: Course, assignment: str, students: Iterable[str]) -> None:
-    """Enter submissions that could not be graded, with no points; grades that a person gave stay."""
-    students = list(students)
-    if not students:
-        return
-    with open_gradebook(course) as gradebook:
-        for student in students:
-            gradebook.update_or_create_student(student)
-            submission = gradebook.update_or_create_submission(assignment, student)
-            for notebook in submission.notebooks:
-                for grade in notebook.grades:
-                    grade.auto_score = 0
-                    grade.needs_manual_grade = False
-        gradebook.db.commit()
 
 
 def read_gradebook(course: Course, assignment: str, students: Iterable[str]) -> dict[str, GradebookEntry]:

@@ -97,11 +97,6 @@ class Course:
         """Folder of the feedback pages."""
         return self.workspace / "feedback"
 
-    @property
-    def staging(self) -> Path:
-        """Folder of the submissions as they are graded: checked and, where tampered with, repaired."""
-        return self.workspace / ".staging"
-
     def logs(self, assignment: str) -> Path:
         """Folder of an assignment's logs; made when missing."""
         folder = self.workspace / "logs" / assignment

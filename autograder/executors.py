@@ -66,7 +66,7 @@ class LocalExecutor:
             max_workers=self.width,
             mp_context=self._context,
             initializer=worker.prepare,
-            initargs=(self._terms, self._fork_server.address),
+            initargs=(self._terms, self._fork_server.address, os.getpid()),
         )
 
     def submit(self, task: Task) -> Future[Outcome]:

@@ -24,7 +24,7 @@ DELEGATED = "Delegated"
 TIMEOUTS = frozenset({"CellTimeoutError", "NotebookTimeout"})
 _TIMED_OUT_MESSAGE = "The cell ran into the time limit and was stopped; is there a loop that never ends?"
 _HIDDEN_MESSAGE = "A hidden test failed: it uses other inputs than the test that you can see."
-_CELL_FILE = re.compile(r"\(\d+\.py, (line \d+)\)")
+_CELL_FILE = re.compile(r"\((?:\d+\.py|<ipython-input-[^>]*>), (line \d+)\)")
 _ASSERTIONS = frozenset({"AssertionError", "CheckFailed"})
 
 

@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell
 from autograder.assignment import Assignment, find_exercises
 from autograder.config import Course
 from autograder.errors import AssignmentError
-from autograder.intake import take_in
+from autograder.intake import read_folder, take_in
 from autograder.notebooks import grade_id
 from autograder.repair import repair
 
@@ -107,15 +107,16 @@ def test_symbolic_links_are_refused(course, assignment, tmp_path, link):
     assert "symbolic link" in problem(course, assignment)
 
 
-def test_an_honest_submission_is_staged_byte_for_byte_with_its_files(course, assignment):
+def test_an_honest_submission_is_read_byte_for_byte_with_its_files(course, assignment):
     path = tiny.hand_in(course, "ada", HONEST)
     (path.parent / "data.csv").write_text("1,2")
     (path.parent / "timestamp.txt").write_text("2026-11-20 12:00:00 UTC")
     (submission,) = take_in(course, assignment)
     assert (submission.gradable, submission.problems) == (True, [])
-    staged = course.staging / "ada" / tiny.NAME
-    assert (staged / path.name).read_bytes() == HONEST
-    assert {each.name for each in staged.iterdir()} == {path.name, "data.csv", "timestamp.txt"}
+    handed_in = read_folder(course, tiny.NAME, course.submitted / "ada")
+    assert handed_in.notebook == HONEST
+    assert set(handed_in.files) == {"data.csv", "timestamp.txt"}
+    assert str(handed_in.timestamp) == "2026-11-20 12:00:00"
 
 
 def test_linked_helpers_and_senseless_timestamps_are_left_out_and_noted(course, assignment, tmp_path):
@@ -129,7 +130,8 @@ def test_linked_helpers_and_senseless_timestamps_are_left_out_and_noted(course, 
         "helper.py is a symbolic link; it was left out.",
         "timestamp.txt does not hold a time; the submission counts as in time.",
     ]
-    assert [each.name for each in (course.staging / "ada" / tiny.NAME).iterdir()] == [path.name]
+    handed_in = read_folder(course, tiny.NAME, course.submitted / "ada")
+    assert (handed_in.files, handed_in.timestamp) == ({}, None)
 
 
 @pytest.mark.parametrize("name", ["ada[1]", "ada*", " ada", "=cmd()", "@ada", "ada,,,,100", "ada\n"])

@@ -62,7 +62,7 @@ def conduct(terms: Terms, task: Task, start_child: StartChild) -> Outcome:
     unchanged = [name for name, cell in cells.items() if cell.unchanged]
     return Outcome(
         student=task.student,
-        problems=tuple(problems),
+        problems=(*problems, *grading.ends()),
         cells=cells,
         findings=find(_exercises(terms.release), notebook, unchanged),
         notebook=json.dumps(notebook, sort_keys=True) + "\n",
@@ -117,6 +117,12 @@ class _Grading:
             delegation = self._delegated.get(name, "")
             outcomes[name] = CellOutcome(score, unchanged, trust, delegation, self._judged.get(name))
         return outcomes
+
+    def ends(self) -> list[str]:
+        """Where the student's process ended."""
+        sentences = [f"Cell {name}: {sentence}" for name, sentence in self._session.ends]
+        more = [f"This happened in {len(sentences) - 3} more cells."] if len(sentences) > 3 else []
+        return [*sentences[:3], *more]
 
     def flags(self) -> list[Flag]:
         """What an instructor should look at."""

@@ -63,7 +63,9 @@ def restore(
     """
     exercises = {grade_id(cell) for cell in release.cells if is_solution(cell)}
     if not any(is_solution(cell) and grade_id(cell) in exercises for cell in notebook.cells):
-        raise Unreadable(f"{name} has no exercise cell of this assignment; is it another notebook?")
+        raise Unreadable(
+            f"{name} has no exercise cell of {name.removesuffix('.ipynb')}; is it another notebook?"
+        )
     notes = repair(notebook, release)
     for cell in notebook.cells:
         source = sources.get(grade_id(cell) or "")

@@ -72,8 +72,11 @@ class Session:
         self._notebook_timeout = notebook_timeout
         self._files = files or {}
         self._deadline = time.monotonic() + notebook_timeout
+        self._late = False
         self._child: Child | None = None
         self._done: list[_Cell] = []
+        self.ends: list[tuple[str, str]] = []
+        """Where the process ended, and how, in a sentence."""
         self.notes: list[dict[str, Any]] = []
         """What the audit hook of all children noted, with the cell it happened in."""
 
@@ -127,9 +130,9 @@ class Session:
         except ChannelTimeout:
             answer, seen = self._interrupt(name, request, child, limit)
         except ChannelError as error:
-            raise self._died(name, child, error) from error
+            raise self._note_end(name, self._died(name, child, error)) from error
         if not isinstance(answer, dict):
-            raise self._died(name, child, ChannelError("the answer is no object"))
+            raise self._note_end(name, self._died(name, child, ChannelError("the answer is no object")))
         return answer, seen
 
     def _interrupt(
@@ -137,6 +140,8 @@ class Session:
     ) -> tuple[dict[str, Any], list[bytes]]:
         """Stop what runs too long; a cell that lets itself be stopped leaves its names in the process."""
         whole = self._time_left() <= 0
+        if whole:
+            self._note_no_time(name)
         sentence = (
             f"The notebook ran longer than {self._notebook_timeout:g} s and was stopped here."
             if whole
@@ -151,6 +156,16 @@ class Session:
                 pass
         self._end(name)
         raise Ended("CellTimeoutError", sentence)
+
+    def _note_end(self, name: str, ended: Ended) -> Ended:
+        self.ends.append((name, str(ended)))
+        return ended
+
+    def _note_no_time(self, name: str) -> None:
+        """Note once where the notebook's time was over."""
+        if not self._late:
+            self._late = True
+            self.ends.append((name, f"The notebook ran longer than {self._notebook_timeout:g} s."))
 
     def _died(self, name: str, child: Child, error: ChannelError) -> Ended:
         """Say how the process ended."""
@@ -173,6 +188,7 @@ class Session:
     def _ready_child(self, name: str) -> Child:
         """A process in which all earlier cells have run."""
         if self._time_left() <= 0:
+            self._note_no_time(name)
             raise NoTimeLeft(self._notebook_timeout)
         if self._child is None:
             self._child = self._start()

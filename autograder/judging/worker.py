@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import os
+import select
 import signal
+import threading
+import time
 import warnings
+
+import psutil
 
 from autograder.judging.conductor import conduct
 from autograder.observing.client import (
@@ -20,18 +24,16 @@ from autograder.observing.client import (
 )
 from autograder.task import Outcome, Task, Terms
 
-_PR_SET_PDEATHSIG = 1
-
 _terms: Terms | None = None
 _address = ""
 
 
-def prepare(terms: Terms, address: str) -> None:
-    """Initialize a process of the local pool."""
+def prepare(terms: Terms, address: str, owner: int) -> None:
+    """Initialize a process of the local pool; `owner` is the process that runs the pool."""
     global _terms, _address
     _terms, _address = terms, address
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that runs the pool
-    _end_with_the_run()
+    threading.Thread(target=_end_with, args=(owner,), daemon=True).start()
     warm_up(terms.surroundings.preload, terms.check)
     gc.collect()
     gc.freeze()
@@ -86,7 +88,16 @@ def _fork(address: str, surroundings: Surroundings, randomness: int, folder: str
     return Child(address, surroundings.sandboxed, randomness, memory, folder)
 
 
-def _end_with_the_run() -> None:
-    """Be killed when the run is: the pool's parent process ends with it."""
-    with contextlib.suppress(OSError, AttributeError):  # not Linux
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _end_with(owner: int) -> None:
+    """Wait until the owner ends, however it ends, and end as well.
+
+    The kernel's own signal for this (PR_SET_PDEATHSIG) does not help: the parent of this process is
+    multiprocessing's fork server, which lives as long as any of its children does.
+    """
+    if hasattr(os, "pidfd_open"):
+        with contextlib.suppress(ProcessLookupError):
+            select.select([os.pidfd_open(owner)], [], [])
+    else:
+        while psutil.pid_exists(owner):
+            time.sleep(1)
+    os._exit(1)
