@@ -11,11 +11,12 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from autograder.kernels.preload import after_fork, after_shell
+from autograder.kernels.preload import after_fork, after_shell, early_log_handlers
 
 _CONTROL_SECONDS = 1.0
 
@@ -48,11 +49,12 @@ class Request:
             raise ValueError(f"not a request: {error!r}") from error
 
 
-def run_kernel(request: Request, server: int) -> NoReturn:
+def run_kernel(request: Request, server: int, variables: Mapping[str, str]) -> NoReturn:
     """Be the kernel until it is shut down, and end.
 
     Args:
         request: what kernel. server: process id of the fork server; when it is gone, ipykernel ends itself.
+        variables: environment variables that modules set when they were imported.
     """
     os.setsid()
     _reset_signals()
@@ -62,7 +64,7 @@ def run_kernel(request: Request, server: int) -> NoReturn:
     if sys.stdout is not None and os.isatty(1):
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.environ.clear()
-    os.environ.update(request.environment)
+    os.environ.update({**request.environment, **variables})
     os.chdir(request.folder)
     after_fork()
 
@@ -71,8 +73,9 @@ def run_kernel(request: Request, server: int) -> NoReturn:
 
     sys.argv = [ipykernel_launcher.__file__, *request.arguments]
     app: Any = IPKernelApp.instance(parent_handle=server)
+    log_handlers = early_log_handlers()
     app.initialize(request.arguments)
-    after_shell()
+    after_shell(log_handlers)
     os.close(request.ready)
     app.start()
     _end(app)

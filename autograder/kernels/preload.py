@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import gc
 import importlib
+import logging
 import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 
 KERNEL_MODULES = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell")
 # What a kernel imports only while it starts, most of its time. Another version may have no use for some.
@@ -39,12 +41,14 @@ class Preloaded:
     Attributes:
         modules: the preload list. problems: a sentence for each module that could not be imported. refusal:
         why this process must not be forked, or "". files: each imported file as it was, (mtime in ns, size).
+        variables: environment variables that the imports set.
     """
 
     modules: tuple[str, ...] = ()
     problems: list[str] = field(default_factory=list)
     refusal: str = ""
     files: dict[str, tuple[int, int]] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
 
     def changed_file(self) -> str:
         """An imported file that is not what it was, or "": its kernels would run old code."""
@@ -56,6 +60,7 @@ def preload(modules: Iterable[str]) -> Preloaded:
     result = Preloaded(tuple(modules))
     # As ipykernel sets it, but before matplotlib is imported, which reads it once.
     os.environ.setdefault("MPLBACKEND", _INLINE)
+    before = dict(os.environ)
     for name in KERNEL_MODULES:
         _import(name, result)
     if result.problems:
@@ -70,6 +75,7 @@ def preload(modules: Iterable[str]) -> Preloaded:
     torch = sys.modules.get("torch")
     if not result.refusal and torch is not None and torch.cuda.is_initialized():
         result.refusal = "A module of the preload list uses CUDA when it is imported, which forks cannot."
+    result.variables = {name: value for name, value in os.environ.items() if before.get(name) != value}
     for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None)
         if isinstance(path, str):
@@ -109,8 +115,21 @@ def after_fork() -> None:
     importlib.invalidate_caches()
 
 
-def after_shell() -> None:
-    """Tell modules about the shell that they looked for when they were imported, before there was one."""
+def early_log_handlers() -> list[logging.StreamHandler[Any]]:
+    """Log handlers that modules made when they were imported, and that write to this process's own stderr."""
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    handlers = [each for logger in loggers for each in getattr(logger, "handlers", [])]
+    return [each for each in handlers if type(each) is logging.StreamHandler and each.stream is sys.stderr]
+
+
+def after_shell(log_handlers: Iterable[logging.StreamHandler[Any]]) -> None:
+    """Show modules the notebook that they looked for when they were imported, before there was one.
+
+    Args:
+        log_handlers: those of `early_log_handlers`, from before the shell took sys.stderr.
+    """
+    for handler in log_handlers:
+        handler.setStream(sys.stderr)
     for module in _loaded("matplotlib_inline.backend_inline"):
         module._enable_matplotlib_integration()
     for module in _loaded("ipywidgets"):

@@ -14,7 +14,6 @@ a server listens; the server itself goes on in the background.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import selectors
 import signal
@@ -22,8 +21,8 @@ import socket
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +31,7 @@ from typing import Any
 from autograder.kernels import wire
 from autograder.kernels.child import Request, run_kernel
 from autograder.kernels.preload import Preloaded, preload
+from autograder.kernels.settings import locked
 
 _REQUEST_SECONDS = 5.0
 _FIRST_REQUEST_SECONDS = 10.0
@@ -233,17 +233,6 @@ class Server:
         os.close(kernel.owner)
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of the sockets' folder: nobody else makes or removes a socket there meanwhile."""
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(file)
-
-
 def listen(path: Path) -> socket.socket | None:
     """A socket that listens at `path`, or None where another server listens already."""
     with locked(path.parent):
@@ -277,7 +266,7 @@ def main(arguments: Sequence[str]) -> None:
     preloaded = preload(modules)
     request = Server(listener, Path(path), float(idle), preloaded).serve()
     if request is not None:
-        run_kernel(request, server)
+        run_kernel(request, server, preloaded.variables)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ of a kernel (working directory, output files, the variables of the session) is s
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -16,7 +17,8 @@ import stat
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from autograder.errors import ConfigError
@@ -122,6 +124,17 @@ def socket_folder() -> Path:
     if len(os.fsencode(folder)) + 17 > _MAX_SOCKET_PATH:
         raise ConfigError(f"The path {folder} is too long for a Unix socket; set TMPDIR to a shorter one.")
     return folder
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of the sockets' folder: nobody else makes or removes a socket there meanwhile."""
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
 
 
 def _check_names(names: object, where: str) -> tuple[str, ...]:
