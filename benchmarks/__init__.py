@@ -8,7 +8,7 @@
     gradebooks   grades and notebooks as plain data, compared
     figures      medians, slopes, tables
     stock, otter, bare      the other sides: nbgrader, otter, the cells and nothing else
-    throughput   all sides, side by side
+    throughput   all sides, side by side (they are in sides)
     scaling      time and memory of large classes
     kill         a hundred runs, each killed in the middle
     attack_table what hostile submissions get from nbgrader and from the grader

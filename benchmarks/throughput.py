@@ -10,150 +10,22 @@ all. The grader is started anew, on a fresh workspace, and the time is that of t
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import otter as other
 from benchmarks import stock
-from benchmarks.classes import LESSON, Member, fill, notebook_of
+from benchmarks.classes import LESSON
 from benchmarks.figures import Spread, save, spread, table
-from benchmarks.gradebooks import Grades, differences, read_grades
-from benchmarks.sites import (
-    PROJECT,
-    BenchmarkError,
-    Cost,
-    Site,
-    cores,
-    environment,
-    grade_command,
-    machine,
-    new_site,
-    run,
-    scratch,
-)
-
-
-@dataclass
-class Round:
-    """What one round measured; seconds."""
-
-    stock: stock.StockRun
-    ours: Cost
-    again: Cost
-    bare: dict[str, dict[str, Any]]
-    bare_wall_on_all_cores: float
-    otter: list[Cost] = field(default_factory=list)
-
-    @property
-    def stock_each(self) -> float:
-        """Seconds of nbgrader for one submission, its start not counted."""
-        return statistics.fmean(self.stock.each)
-
-    @property
-    def bare_wall(self) -> float:
-        """Seconds of the bare cells of all submissions, one after the other."""
-        return sum(each["wall"] for each in self.bare.values())
-
-    @property
-    def bare_cpu(self) -> float:
-        """CPU seconds of the bare cells of all submissions."""
-        return sum(each["cpu"] for each in self.bare.values())
-
-
-class Bench:
-    """The sites of the sides, and what runs on them."""
-
-    def __init__(self, folder: Path, options: argparse.Namespace) -> None:
-        self._folder = folder
-        self._options = options
-        self._template = new_site(folder / "template")
-        self.lesson = self._template.lesson()
-        self.members: list[Member] = fill(self.lesson, self._template.submitted, options.count)
-        self.sample = [member.name for member in self.members[: options.stock]]
-        self._source = json.loads(
-            (self._template.root / "source_notebooks" / LESSON / f"{LESSON}.ipynb").read_text("utf-8")
-        )
-        self.otter: other.Otter | None = None
-        self.no_otter = "not asked for" if not options.otter else ""
-        self.scores: dict[str, Grades] = {}
-        self.otter_scores: dict[tuple[str, str], float] = {}
-
-    def prepare_otter(self) -> None:
-        """Install otter, or note why not."""
-        if not self._options.otter:
-            return
-        try:
-            self.otter = other.install(self._folder / "otter")
-            self.otter.prepare(self._source)
-        except (other.OtterMissing, BenchmarkError) as error:
-            self.otter, self.no_otter = None, str(error)
-
-    def round(self) -> Round:
-        """All sides once."""
-        stock_run = self._stock()
-        ours, again = self._ours()
-        walls, on_all_cores = self._bare()
-        return Round(stock_run, ours, again, walls, on_all_cores, self._otter())
-
-    def _stock(self) -> stock.StockRun:
-        site = self._fresh("stock")
-        for folder in site.submitted.iterdir():
-            if folder.name not in self.sample:
-                shutil.rmtree(folder)
-        measured = stock.autograde(site)
-        self.scores["stock"] = read_grades(site.gradebook, LESSON)
-        return measured
-
-    def _ours(self) -> tuple[Cost, Cost]:
-        site = self._fresh("ours")
-        command = grade_command(self._options.jobs, sandbox=not self._options.no_sandbox)
-        output, cost = run(command, site.root)
-        if len(json.loads(output)["students"]) != len(self.members):
-            raise BenchmarkError("autograder grade did not grade the whole class")
-        self.scores["ours"] = read_grades(site.gradebook, LESSON)
-        _, again = run(command, site.root)
-        return cost, again
-
-    def _bare(self) -> tuple[dict[str, dict[str, Any]], float]:
-        """The bare run in one process, and the wall time of one process a core."""
-        names = [member.name for member in self.members]
-        one = json.loads(self._bare_process(names).communicate()[0])
-        parts = [names[start :: cores()] for start in range(cores())]
-        processes = [self._bare_process(part) for part in parts]
-        outputs = [json.loads(process.communicate()[0]) for process in processes]
-        return one, max(sum(each["wall"] for each in output.values()) for output in outputs)
-
-    def _bare_process(self, names: Sequence[str]) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "benchmarks.bare", str(self._template.root), *names]
-        return subprocess.Popen(
-            command,
-            cwd=PROJECT,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    def _otter(self) -> list[Cost]:
-        costs = []
-        for member in self.members[: self._options.otter if self.otter else 0]:
-            assert self.otter is not None
-            scores, cost = self.otter.grade(notebook_of(self.lesson, member))
-            costs.append(cost)
-            self.otter_scores |= {(member.name, name): score for name, score in scores.items()}
-        return costs
-
-    def _fresh(self, name: str) -> Site:
-        shutil.rmtree(self._folder / name, ignore_errors=True)
-        return self._template.copy_to(self._folder / name)
+from benchmarks.gradebooks import differences
+from benchmarks.processes import adopt_orphans
+from benchmarks.sides import Bench, Round
+from benchmarks.sites import Site, cores, machine, scratch
 
 
 def equal_scores(bench: Bench, bare: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -197,7 +69,9 @@ def summarize(bench: Bench, rounds: Sequence[Round], options: argparse.Namespace
     ours = [each.ours.wall for each in rounds]
     figures: dict[str, Spread] = {
         "nbgrader, a submission": spread([each for one in rounds for each in one.stock.each]),
-        "nbgrader, CPU a submission": spread([one.stock.cost.cpu / len(one.stock.each) for one in rounds]),
+        "nbgrader, CPU a submission, its start too": spread(
+            [one.stock.cost.cpu / len(one.stock.each) for one in rounds]
+        ),
         "nbgrader, its start": spread([each.stock.start for each in rounds]),
         "ours, the class": spread(ours),
         "ours, a submission": spread(ours).per(count),
@@ -230,7 +104,8 @@ def summarize(bench: Bench, rounds: Sequence[Round], options: argparse.Namespace
         "otter": bench.otter.version() if bench.otter else bench.no_otter,
         "figures": {name: asdict(each) for name, each in figures.items()},
         "equal": equal_scores(bench, rounds[-1].bare),
-        "where nbgrader's time goes": stock.where(Site(bench._folder / "stock"), bench.members[0].name),
+        "left_over": len(bench.left_over),
+        "where nbgrader's time goes": stock.where(Site(bench.folder / "stock"), bench.members[0].name),
     }
 
 
@@ -280,6 +155,7 @@ def parser() -> argparse.ArgumentParser:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run all rounds."""
+    adopt_orphans()
     with scratch(options.scratch) as place:
         for name in ("template", "stock", "ours"):
             shutil.rmtree(place / name, ignore_errors=True)
