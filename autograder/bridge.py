@@ -15,18 +15,19 @@ import sqlite3
 import sys
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import BaseCell, Comment, Gradebook, MissingEntry, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Grade as Grade_
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import parse_utc
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from traitlets.config import Config
@@ -163,32 +164,53 @@ def _captured_log() -> Iterator[io.StringIO]:
         logger.removeHandler(handler)
 
 
-def read_gradebook(course: Course, assignment: str, students: Iterable[str]) -> dict[str, GradebookEntry]:
-    """What the gradebook knows of these students' submissions; students without one are left out."""
-    entries = {}
+def read_gradebook(course: Course, assignment: str, students: Collection[str]) -> dict[str, GradebookEntry]:
+    """What the gradebook knows of these students' submissions; students without one are left out.
+
+    A few queries for the whole class: nbgrader's own objects ask once for each cell of each student.
+    """
+    wanted = set(students)
     with open_gradebook(course) as gradebook:
-        for student in students:
-            try:
-                notebook = gradebook.find_submission_notebook(assignment, assignment, student)
-            except MissingEntry:
-                continue
-            entries[student] = GradebookEntry(
-                grades={
-                    grade.name: Grade(
-                        score=float(grade.score or 0),
-                        max_score=float(grade.max_score),
-                        manual=None if grade.manual_score is None else float(grade.manual_score),
-                        needs_manual_grade=bool(grade.needs_manual_grade),
-                        auto=None if grade.auto_score is None else float(grade.auto_score),
-                    )
-                    for grade in notebook.grades
-                },
-                comments={
-                    each.name: each.manual_comment for each in notebook.comments if each.manual_comment
-                },
-                late_penalty=float(notebook.late_submission_penalty or 0),
+        try:
+            notebook = gradebook.find_notebook(assignment, assignment)
+        except MissingEntry:
+            return {}
+        cells = {cell.id: cell for cell in (*notebook.grade_cells, *notebook.task_cells)}
+        names = {row.id: row.name for row in gradebook.db.execute(select(BaseCell.id, BaseCell.name))}
+        submitted = gradebook.db.execute(
+            select(
+                SubmittedNotebook.id,
+                SubmittedAssignment.student_id,
+                SubmittedNotebook.late_submission_penalty,
             )
-    return entries
+            .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .where(SubmittedNotebook.notebook_id == notebook.id)
+        )
+        entries = {
+            row.id: (row.student_id, GradebookEntry({}, {}, float(row.late_submission_penalty or 0)))
+            for row in submitted
+            if row.student_id in wanted
+        }
+        columns = (Grade_.auto_score, Grade_.manual_score, Grade_.score, Grade_.needs_manual_grade)
+        for row in gradebook.db.execute(
+            select(Grade_.notebook_id, Grade_.cell_id, *columns).where(Grade_.cell_id.in_(cells))
+        ):
+            if row.notebook_id in entries:
+                entries[row.notebook_id][1].grades[names[row.cell_id]] = Grade(
+                    score=float(row.score or 0),
+                    max_score=float(cells[row.cell_id].max_score),
+                    manual=None if row.manual_score is None else float(row.manual_score),
+                    needs_manual_grade=bool(row.needs_manual_grade),
+                    auto=None if row.auto_score is None else float(row.auto_score),
+                )
+        for row in gradebook.db.execute(
+            select(Comment.notebook_id, Comment.cell_id, Comment.manual_comment).where(
+                Comment.manual_comment != ""
+            )
+        ):
+            if row.notebook_id in entries:
+                entries[row.notebook_id][1].comments[names[row.cell_id]] = row.manual_comment
+    return dict(entries.values())
 
 
 def parse_timestamp(text: str) -> datetime:
