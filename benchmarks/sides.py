@@ -1,4 +1,4 @@
-"""The sides of the throughput benchmark: nbgrader, otter, the bare cells and the grader, on the same class."""
+"""The sides of the throughput benchmark: nbgrader, otter, the bare cells and the grader, on one class."""
 
 from __future__ import annotations
 
