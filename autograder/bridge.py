@@ -26,14 +26,16 @@ from nbgrader.api import BaseCell, Comment, Gradebook, MissingEntry, SubmittedAs
 from nbgrader.api import Grade as Grade_
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.utils import parse_utc
-from sqlalchemy import event, select
+from sqlalchemy import event, make_url, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from autograder.config import NBGRADER_CONFIG, Course
+from autograder.database import check_version
 from autograder.errors import ConfigError, ReleaseError
 
 SECONDS_TO_WAIT_FOR_DATABASE = 120
@@ -106,6 +108,8 @@ def open_gradebook(course: Course) -> Iterator[Gradebook]:
     prepare_environment()
     course.workspace.mkdir(parents=True, exist_ok=True)
     directory = nbgrader_config(course).CourseDirectory
+    # Before nbgrader looks: it adds its tables to whatever database it finds.
+    check_version(directory.db_url, Path(ALEMBIC_DIR), SECONDS_TO_WAIT_FOR_DATABASE)
     try:
         with warnings.catch_warnings(), Gradebook(directory.db_url, directory.course_id) as gradebook:
             warnings.simplefilter(
@@ -113,11 +117,8 @@ def open_gradebook(course: Course) -> Iterator[Gradebook]:
             )  # nbgrader's own queries, nothing to do with the course
             yield gradebook
     except SQLAlchemyError as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(
-            f"The gradebook {directory.db_url} cannot be used: {reason}. "
-            "If nbgrader was upgraded, make a copy of the database and run `nbgrader db upgrade`."
-        ) from error
+        address = make_url(directory.db_url).render_as_string(hide_password=True)
+        raise ConfigError(f"The gradebook {address} cannot be used: {str(error).splitlines()[0]}.") from error
 
 
 def generate_release(course: Course, assignment: str) -> None:

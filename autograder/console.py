@@ -64,7 +64,7 @@ def grading_progress(console: Console) -> Iterator[Progress]:
             failed += not graded
             bar.update(task, advance=1, failed=failed)
 
-        yield Progress(on_start, on_done)
+        yield Progress(on_start, on_done, lambda sentence: console.print(_safe(sentence)))
 
 
 def class_table(result: ClassResult) -> Table:

@@ -22,13 +22,14 @@ from autograder.bridge import open_gradebook
 from autograder.config import Course
 from autograder.errors import AssignmentError, AutograderError
 from autograder.executors import cores
-from autograder.gradebook import SourceCell, source_cells
+from autograder.gradebook import source_cells
 from autograder.intake import take_in
 from autograder.judging.plan import check_calls, is_test
 from autograder.notebooks import grade_id, read_notebook
 from autograder.observing.client import ForkServer
 from autograder.observing.student import entry_point
 from autograder.solve import is_stale as solution_is_stale
+from autograder.task import SourceCell
 from autograder.terms import surroundings
 
 GIGABYTE = 1 << 30

@@ -45,10 +45,12 @@ class Progress:
     Attributes:
         on_start: called with the number of submissions.
         on_done: called for each submission, with whether it could be graded.
+        on_note: called with a sentence about the run itself.
     """
 
     on_start: Callable[[int], None] = lambda number: None
     on_done: Callable[[bool], None] = lambda graded: None
+    on_note: Callable[[str], None] = lambda sentence: None
 
 
 def grade(
@@ -71,7 +73,9 @@ def grade(
     folders = student_folders(course)
     if options.sandbox and not options.scheduler:
         require_sandbox()
-    with workspace_lock(course, f"autograder grade {name}"):
+    with workspace_lock(course, f"autograder grade {name}") as note:
+        if note:
+            progress.on_note(note)
         with open_gradebook(course):
             pass  # it makes the database, or says why it cannot be used
         terms = make_terms(course, assignment, options.sandbox)

@@ -14,7 +14,6 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,27 +51,14 @@ from autograder.rules import (
     name_fault,
     plan,
 )
+from autograder.task import SourceCell
 
-__all__ = ["CellGrade", "Graded", "SourceCell", "kernelspec", "source_cells", "write", "write_zero"]
+__all__ = ["CellGrade", "Graded", "kernelspec", "source_cells", "write", "write_zero"]
 
 _TRIES = 3
 _STUDENTS_A_QUERY = 1000
 # Rows that others point to come first.
 _TABLES = ("student", "submitted_assignment", "submitted_notebook", "grade", "comment")
-
-
-@dataclass(frozen=True)
-class SourceCell:
-    """A cell as it was released; `points` where it is graded, by tests or by a person."""
-
-    source: str
-    cell_type: str
-    locked: bool
-    checksum: str | None
-    points: float | None
-    grade: bool
-    solution: bool
-    task: bool
 
 
 def source_cells(course: Course, assignment: str) -> dict[str, SourceCell]:

@@ -18,6 +18,7 @@ from autograder.bridge import parse_timestamp
 from autograder.config import Course
 from autograder.errors import AssignmentError
 from autograder.judging.opening import Unreadable, open_notebook, restore
+from autograder.rules import name_fault
 
 MEGABYTE = 1_000_000
 MOST_FILES = 200
@@ -130,6 +131,8 @@ def _name_fault(name: str) -> str:
         {character for character in name if character in "*?[]," or not character.isprintable()}
     ):
         return f"has {' '.join(map(repr, wrong))}, which nbgrader or its CSV export would misread"
+    if fault := name_fault(name):
+        return fault
     if name != name.strip() or name[0] in "=+-@":
         return "starts or ends with a space or a sign that a spreadsheet takes for a formula"
     return ""

@@ -8,6 +8,7 @@ to the gradebook again whatever it takes; a score that is there already is not t
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import time
 from datetime import datetime
@@ -18,6 +19,7 @@ from autograder.config import Course
 from autograder.gradebook import CellGrade, Graded, write, write_zero
 from autograder.identity import environment_key, submission_key, test_keys
 from autograder.notebooks import grade_id, parse_notebook
+from autograder.rules import name_fault
 from autograder.store import Store, recover, write_folder_atomically
 from autograder.task import KnownTest, Outcome, Task, Terms
 
@@ -39,6 +41,7 @@ class Recorder:
         self._store.sweep()
         self._keys: dict[str, str] = {}
         self._batch: list[Graded] = []
+        self._refused: list[str] = []
         self._written = time.monotonic()
         self._timestamps: dict[str, datetime | None] = {}
         self._files: dict[str, dict[str, bytes]] = {}
@@ -72,6 +75,7 @@ class Recorder:
         notebook = outcome.notebook.encode()
         files = {name: data for name, data in self._files.pop(student, {}).items()} | self._terms.own_files
         files[f"{self._name}.ipynb"] = notebook
+        resubmitted = self._is_other_work(student, notebook)
         write_folder_atomically(self._folder(student), files)
         record: dict[str, Any] = {
             "outcome": outcome.to_record(),
@@ -79,12 +83,18 @@ class Recorder:
             "notebook": _digest(notebook),
         }
         self._store.put(self._keys[student], record)
-        self.enter(outcome)
+        self.enter(outcome, resubmitted)
 
-    def enter(self, outcome: Outcome) -> None:
-        """Enter the scores of an outcome into the gradebook, soon."""
+    def enter(self, outcome: Outcome, resubmitted: bool = False) -> None:
+        """Enter the scores of an outcome into the gradebook, soon.
+
+        Args:
+            outcome: of a submission that was graded.
+            resubmitted: it is other work than before, so what a person graded needs a second look.
+        """
         cells = tuple(CellGrade(name, cell.score, cell.unchanged) for name, cell in outcome.cells.items())
-        self._batch.append(Graded(outcome.student, self._timestamps.pop(outcome.student, None), cells))
+        timestamp = self._timestamps.pop(outcome.student, None)
+        self._batch.append(Graded(outcome.student, timestamp, cells, resubmitted))
         if len(self._batch) >= BATCH or time.monotonic() - self._written > SECONDS:
             self.flush()
 
@@ -92,13 +102,17 @@ class Recorder:
         """A submission that could not be graded: no executed notebook, no points."""
         self._files.pop(student, None)
         shutil.rmtree(self._folder(student), ignore_errors=True)
-        write_zero(self._course, self._name, [student])
+        if not name_fault(student):
+            self._refused.append(student)
 
     def flush(self) -> None:
         """Write the scores that wait."""
         batch, self._batch = self._batch, []
+        refused, self._refused = self._refused, []
         if batch:
             write(self._course, self._name, batch)
+        if refused:
+            write_zero(self._course, self._name, refused)
         self._written = time.monotonic()
 
     def _folder(self, student: str) -> Any:
@@ -110,6 +124,11 @@ class Recorder:
         except OSError:
             return None
         return content
+
+    def _is_other_work(self, student: str, notebook: bytes) -> bool:
+        """Whether the student's own cells are others than those that were graded before."""
+        before = self._notebook(student)
+        return before is not None and _own_cells(before) != _own_cells(notebook)
 
     def _good_tests(
         self, outcome: Outcome, judged_by: dict[str, str], notebook: bytes
@@ -123,6 +142,19 @@ class Recorder:
             for name, cell in outcome.cells.items()
             if cell.judged is not None and name in self._tests and judged_by.get(name) == self._tests[name]
         }
+
+
+def _own_cells(notebook: bytes) -> dict[str | None, str]:
+    """What the student wrote in the cells that are theirs to write."""
+    try:
+        cells = json.loads(notebook)["cells"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return {
+        facts["grade_id"]: cell["source"]
+        for cell in cells
+        if (facts := cell["metadata"].get("nbgrader", {})).get("solution")
+    }
 
 
 def _digest(content: bytes) -> str:

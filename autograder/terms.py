@@ -10,7 +10,7 @@ from autograder.config import Course, Settings
 from autograder.gradebook import kernelspec, source_cells
 from autograder.observing.client import Surroundings
 from autograder.sandbox import Limits
-from autograder.task import SourceCell, Terms
+from autograder.task import Terms
 
 SECONDS_PER_CELL = 30
 """nbgrader's own default, for a course whose nbgrader_config.py has no `c.Execute.timeout`."""
@@ -27,9 +27,7 @@ def make_terms(course: Course, assignment: Assignment, sandboxed: bool) -> Terms
     return Terms(
         assignment=assignment.name,
         release=json.dumps(assignment.release, sort_keys=True),
-        sources={
-            name: SourceCell(**vars(cell)) for name, cell in source_cells(course, assignment.name).items()
-        },
+        sources=source_cells(course, assignment.name),
         kernelspec=kernelspec(course, assignment.name),
         check=settings.check,
         skip_tag=str(execute.get("skip_cells_with_tag", "")),
