@@ -62,7 +62,8 @@ def test_a_notebook_that_takes_too_long_altogether_is_stopped(tmp_path):
     run = tiny.autograder(course, "grade", tiny.NAME, "--json")
     (student,) = json.loads(run.stdout)["students"]
     assert {each["verdict"] for each in student["exercises"].values()} == {"timed out", "not attempted"}
-    assert student["problems"] == ["Cell last: The notebook ran longer than 4 s."]
+    (sentence,) = student["problems"]
+    assert sentence.endswith("The notebook ran longer than 4 s.")
     assert run.returncode == 0
 
 

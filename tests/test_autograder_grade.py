@@ -224,7 +224,7 @@ def test_a_database_that_is_none_is_named(tmp_path, called):
     (course.workspace / "gradebook.db").write_text("this is not a database, " * 100)
     code, _, errors = called(tmp_path, "release")
     assert code == 2
-    assert "gradebook.db cannot be used: " in errors
+    assert "gradebook.db is damaged or no database" in errors
     assert "not a database" in errors
 
 
