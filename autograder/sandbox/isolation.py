@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import site
 import socket
+import stat
 import sys
 from collections.abc import Collection, Iterable
 from contextlib import suppress
@@ -16,7 +17,7 @@ from autograder.sandbox.layers import LANDLOCK, OWN_PROC, OWN_USER, SECCOMP, San
 from autograder.sandbox.reasons import LAST_RESORT, why_not
 
 _HOME = {"HOME": filesystem.HOME, "TMPDIR": "/tmp", "USER": "student", "LOGNAME": "student"}
-_KEPT = ("LANG", "LANGUAGE", "TZ", "PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX")
+_KEPT = ("LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "CONDA_PREFIX")
 
 
 @dataclass
@@ -44,11 +45,12 @@ _base: _Base | None = None
 def environment() -> dict[str, str]:
     """Environment to start the fork server with: language and paths; no key, token or password.
 
-    A submission can read the environment that the fork server was started with, in its own memory.
+    A submission can read what the fork server was started with, its command line too, in its own memory.
     """
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith("LC_")}
     if site.ENABLE_USER_SITE:
         kept["PYTHONUSERBASE"] = site.getuserbase()  # packages in the person's home, which HOME names no more
+    kept["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), "/usr/local/bin", "/usr/bin", "/bin"])
     return {**kept, **_HOME, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
@@ -107,7 +109,8 @@ def next_child_gets_pid_namespace() -> None:
 def confine(allowed: limits.Limits) -> frozenset[str]:
     """Isolate this process, a fresh fork, for good. Afterwards it may run what nobody has read.
 
-    Its working directory is `WORK`, an empty folder, and its home `HOME`.
+    Its working directory is `WORK`, an empty folder, and its home `HOME`. Of descriptors it may have pipes,
+    sockets and devices: through an open folder it could climb out, and an open file it could change.
 
     Returns:
         The optional layers that hold it (names in `layers`).
@@ -129,6 +132,7 @@ def _confine(base: _Base, allowed: limits.Limits) -> frozenset[str]:
     os.setsid()  # no terminal, no process group with others; and Linux shares processor time by sessions
     proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)  # the base's: the own one is read-only
     try:
+        _refuse_open_files(proc)
         used_pages = limits.pages_in_use(proc)
         namespaces.own(namespaces.CHILD, with_user=False)
         owner = (namespaces.NOBODY, namespaces.NOBODY) if base.root else (os.geteuid(), os.getegid())
@@ -175,6 +179,23 @@ def close_other_descriptors(keep: Collection[int]) -> None:
             libc.close_range(first, descriptor - 1)
         first = descriptor + 1
     libc.close_range(first, libc.LAST_DESCRIPTOR)
+
+
+def _refuse_open_files(proc: int) -> None:
+    """Raise where this process has descriptors that lead out of the sandbox."""
+    folder = os.open("self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=proc)
+    try:
+        for descriptor in map(int, os.listdir(folder)):
+            with suppress(OSError):  # the copy that os.listdir() had is closed already
+                mode = os.fstat(descriptor).st_mode
+                is_file = stat.S_ISDIR(mode) or stat.S_ISREG(mode) or os.isatty(descriptor)
+                if is_file and descriptor not in (folder, proc):
+                    raise SandboxUnavailable(
+                        f"Descriptor {descriptor} is a file, a folder or a terminal: a submission may have "
+                        "pipes, sockets and /dev/null only (close_other_descriptors)."
+                    )
+    finally:
+        os.close(folder)
 
 
 def _entered() -> _Base:

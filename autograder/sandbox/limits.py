@@ -33,7 +33,7 @@ class Limits:
     processes: int = 64
     disk_megabytes: int = 256
     shared_memory_megabytes: int = 64
-    open_files: int = 512
+    open_files: int = 256
     cpu_seconds: int | None = None
 
 

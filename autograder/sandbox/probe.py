@@ -184,6 +184,7 @@ def _everything() -> Collection[str]:
     child = os.fork()
     if child == 0:
         try:
+            isolation.close_other_descriptors([writing])
             held = isolation.confine(limits.Limits())
             answer = [_look_around(own_proc=OWN_PROC in held), sorted(held)]
         except BaseException as error:
