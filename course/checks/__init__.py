@@ -5,30 +5,26 @@
 
 prints a short table (✓ or ✗ per aspect) and raises `CheckFailed` when something is wrong, so that nbgrader
 scores the cell. A mistake that the course knows is named, with the section to read again.
+
+Under `autograder grade` a check is split between two processes (`remote.py`). The one with the student's code has
+no use for the catalogue of mistakes, so that is loaded by the first check, or by the first use of its names here.
 """
 
 from __future__ import annotations
 
-import difflib
-import secrets
+import importlib
 import sys
+from typing import TYPE_CHECKING, Any
 
-from course.checks import batch_norm, contract, render
-from course.checks.framework import Exercise
-from course.checks.judge import Verdict, judge
-from course.checks.observe import describe, observe
-from course.checks.plain import Observation
+if TYPE_CHECKING:
+    from course.checks.catalogue import EXERCISES, LESSONS, SECTIONS, find
+    from course.checks.framework import Exercise
+    from course.checks.judge import VISIBLE_SEED, Verdict
 
-LESSONS = (batch_norm,)
-"""Each lesson has EXERCISES (a tuple) and SECTIONS (number → title)."""
-
-EXERCISES: dict[str, Exercise] = {
-    exercise.name: exercise for lesson in LESSONS for exercise in lesson.EXERCISES
+_LATER = {
+    **dict.fromkeys(("EXERCISES", "LESSONS", "SECTIONS", "find"), "course.checks.catalogue"),
+    "VISIBLE_SEED": "course.checks.judge",
 }
-SECTIONS: dict[str, str] = {number: title for lesson in LESSONS for number, title in lesson.SECTIONS.items()}
-
-VISIBLE_SEED = 0
-"""Visible checks repeat their numbers, so that a student can follow a mistake from run to run."""
 
 
 class CheckFailed(AssertionError):
@@ -50,18 +46,19 @@ def check(
         student: the function or the class itself (not an instance).
         group: one test cell's part, such as "running-stats"; None for all parts.
         hidden: fresh random inputs and the aspects that only grading looks at.
-        seed: repeats the inputs of an earlier run.
+        seed: repeats the inputs of an earlier hidden check. Those of a visible one are always the same.
 
     Raises:
         CheckFailed: something is wrong; the message says what, what is likely, and where to read again.
         ValueError: there is no such exercise or group.
     """
-    verdict = examine(find(exercise), student, group, hidden=hidden, seed=seed, own_work=True)
-    _show(verdict)
-    if not verdict.passed:
-        raise CheckFailed(
-            f"{render.title(verdict)}: {render.advice(verdict)}\n  Look again at {_where(verdict)}."
-        )
+    from course.checks import catalogue, report
+
+    verdict = examine(catalogue.find(exercise), student, group, hidden=hidden, seed=seed, own_work=True)
+    _show(report.bundle(verdict))
+    failure = report.failure(verdict)
+    if failure is not None:
+        raise failure
 
 
 def examine(
@@ -83,51 +80,27 @@ def examine(
         seed: see `check`.
         own_work: whether to reject torch's own counterpart and the course's reference.
     """
-    seen = describe(student)
-    problem = contract.judge_object(exercise, seen)
-    if problem:
-        return Verdict(exercise, group, hidden, problem=problem)
-    if seed is None:
-        seed = secrets.randbits(32) if hidden else VISIBLE_SEED
-    observations: list[Observation] = []
+    from course.checks import judge, observe
 
-    def observer(probe: object) -> Observation:
-        observations.append(observe(student, probe))  # type: ignore[arg-type]
-        return observations[-1]
-
-    verdict = judge(exercise, group, hidden, seed, observer)
-    problem = contract.judge_own_work(exercise, seen, observations) if own_work else ""
-    return Verdict(exercise, group, hidden, verdict.findings, problem)
+    return judge.examine(
+        exercise, lambda probes: observe.look(student, probes), group, hidden, seed, own_work
+    )
 
 
-def find(name: str) -> Exercise:
-    """The exercise of this name.
-
-    Raises:
-        ValueError: there is none; the message names the nearest.
-    """
-    if name in EXERCISES:
-        return EXERCISES[name]
-    near = difflib.get_close_matches(name, EXERCISES, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else f" There are: {', '.join(EXERCISES)}."
-    raise ValueError(f"There is no exercise called {name!r}.{hint}")
-
-
-def _where(verdict: Verdict) -> str:
-    return f'{verdict.section} "{SECTIONS[verdict.section]}"'
-
-
-def _show(verdict: Verdict) -> None:
+def _show(bundle: dict[str, Any]) -> None:
     """Show the table: in a notebook as HTML with the grader's data, elsewhere as text."""
-    text = render.as_text(verdict)
-    data = render.as_data(verdict, f"{verdict.section} {SECTIONS[verdict.section]}")
     if "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None:
         from IPython.display import display
 
-        bundle = {"text/plain": text, "text/html": render.as_html(verdict), render.MIME_TYPE: data}
         display(bundle, raw=True)
     else:
-        print(text)
+        print(bundle["text/plain"])
 
 
-__all__ = ["EXERCISES", "LESSONS", "SECTIONS", "CheckFailed", "check", "examine", "find"]
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATER[name]), name)
+
+
+__all__ = ["EXERCISES", "LESSONS", "SECTIONS", "VISIBLE_SEED", "CheckFailed", "check", "examine", "find"]

@@ -1,11 +1,28 @@
-"""What a solution must be before its numbers count: the right kind of object, and the student's own work."""
+"""What a solution must be before its numbers count: the right kind of object, and the student's own work.
+
+Its descriptions come from where the student's code runs, like every observation: nothing in them is taken for
+granted, not even that they are there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from course.checks.framework import Exercise
+import torch
+from torch import Tensor
+
+from course.checks.compare import seen_by
+from course.checks.framework import Aspect, Exercise, Probe, tensors_in, to_float64
 from course.checks.plain import Observation
+from course.checks.surroundings import may_compute
+
+UNREADABLE = "What came back from your code's process was not what the check asked for."
+"""Only code that reaches into the check itself gets to read this."""
+
+OUT_OF_SIGHT = (
+    "The numbers are right, but nothing that could compute them was seen: no operation on tensors, none of their "
+    "numbers taken out. Compute in the function or method itself, not in another thread or process."
+)
 
 
 def judge_object(exercise: Exercise, seen: Observation) -> str:
@@ -15,35 +32,38 @@ def judge_object(exercise: Exercise, seen: Observation) -> str:
         exercise: what should have been passed.
         seen: from `observe.describe`.
     """
+    kind, type_name = seen.get("kind"), seen.get("type")
+    if not isinstance(kind, str) or not isinstance(type_name, str) or _names(seen, "origin") is None:
+        return UNREADABLE
     wanted = "a function" if exercise.kind == "function" else "a class (a subclass of nn.Module)"
-    if seen["type"] == "NoneType":
+    if type_name == "NoneType":
         return f"check expected {wanted} called {exercise.name} and got None."
-    if exercise.kind == "class" and seen["kind"] == "instance":
+    if exercise.kind == "class" and kind == "instance":
         return (
             f"check expected the class itself and got an instance: pass {exercise.name}, not "
             f"{exercise.name}(...)."
         )
-    if seen["kind"] != exercise.kind:
+    if kind != exercise.kind:
         kinds = {"class": "a class", "function": "a function", "instance": "a module"}
-        got = kinds.get(str(seen["kind"]), f"an object of type {seen['type']}")
+        got = kinds.get(kind, f"an object of type {type_name}")
         return f"check expected {wanted} called {exercise.name} and got {got}."
-    if exercise.kind == "class" and not seen["is a module"]:
+    if exercise.kind == "class" and seen.get("is a module") is not True:
         return f"{exercise.name} must be a subclass of nn.Module: write `class {exercise.name}(nn.Module):`."
     return _judge_signature(exercise, seen)
 
 
 def _judge_signature(exercise: Exercise, seen: Observation) -> str:
-    if seen["signature"] is None:
+    if seen.get("signature") is None:
         return ""
-    positional, obligatory, keywords = (seen[key] for key in ("positional", "obligatory", "keywords"))
-    assert isinstance(positional, list)
-    assert isinstance(obligatory, list)
-    assert isinstance(keywords, list)
+    positional, obligatory, keywords = (_names(seen, key) for key in ("positional", "obligatory", "keywords"))
+    if positional is None or obligatory is None or keywords is None:
+        return UNREADABLE
+    any_positional, any_keyword = (seen.get(key) is True for key in ("any positional", "any keyword"))
     fits, absent, named_only = True, [], []
-    if not seen["any positional"] and not seen["any keyword"]:
+    if not any_positional and not any_keyword:
         fits = len(positional) >= len(exercise.required) >= len(obligatory)
         absent = [name for name in exercise.optional if name not in keywords]
-    if not seen["any positional"] and exercise.kind == "class":
+    if not any_positional and exercise.kind == "class":
         # A layer stands in for torch's, which is often called as LayerNorm(5, 1e-6).
         named_only = [name for name in exercise.optional if name not in positional]
     if fits and not absent and not named_only:
@@ -59,31 +79,75 @@ def _judge_signature(exercise: Exercise, seen: Observation) -> str:
     )
 
 
+# --- The student's own work ---------------------------------------------------------------------------------
+
+
 def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable[Observation]) -> str:
-    """Whether the work was left to torch's own counterpart or to the course's reference; empty when not."""
-    origin = seen["origin"]
-    assert isinstance(origin, list)
-    for name in origin:
+    """Whether the work was left to torch's own counterpart or to the course's reference; empty when not.
+
+    An observation without its notes of what ran is not accepted either: `observe` always writes them.
+    """
+    for name in _names(seen, "origin") or ():
         if name.startswith("course."):
             return f"This is the course's own {exercise.name}. It lets you go on; points are for yours."
         if name.startswith("torch.") and _does_it_all(exercise, name):
             return f"{exercise.name} is made of {name}, which does the whole exercise. Build on nn.Module."
+    ran: dict[str, None] = {}  # in order, each once
+    functions: dict[str, None] = {}
     for observation in observations:
-        operators, functions = observation["operators"], observation["course functions"]
-        assert isinstance(operators, list)
-        assert isinstance(functions, list)
-        for name in (*operators, *(name for name in functions if name.startswith("torch."))):
-            if _does_it_all(exercise, name):
-                return (
-                    f"Your code calls torch's own `{name}`, which does the whole exercise. "
-                    "Build it from sums, means and roots."
-                )
-        # BatchNorm1d and BatchNorm2d of the reference share their methods: those of `_BatchNorm`.
-        if any(exercise.name.startswith(name.split(".")[0].lstrip("_")) for name in functions):
-            return f"Your code calls the course's own {exercise.name}. Points are for writing it yourself."
+        for key in NOTES:
+            names = _names(observation, key)
+            if names is None:
+                return UNREADABLE
+            (functions if key == "course functions" else ran).update(dict.fromkeys(names))
+    for name in (*ran, *(name for name in functions if name.startswith("torch."))):
+        if _does_it_all(exercise, name):
+            return (
+                f"Your code calls torch's own `{name}`, which does the whole exercise. "
+                "Build it from sums, means and roots."
+            )
+    # BatchNorm1d and BatchNorm2d of the reference share their methods: those of `_BatchNorm`.
+    if any(exercise.name.startswith(name.split(".")[0].lstrip("_")) for name in functions):
+        return f"Your code calls the course's own {exercise.name}. Points are for writing it yourself."
     return ""
+
+
+NOTES = ("operators", "nodes", "course functions", "read-outs")
+"""Keys under which an observation says what ran."""
+
+
+def _names(seen: Observation, key: str) -> list[str] | None:
+    """The strings under a key; None when something else is there."""
+    names = seen.get(key)
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
 
 
 def _does_it_all(exercise: Exercise, name: str) -> bool:
     """Whether a torch name contains a shortcut: "BatchNorm2d" and "native_batch_norm" alike."""
     return any(shortcut.replace("_", "") in name.replace("_", "").lower() for shortcut in exercise.shortcuts)
+
+
+# --- Work out of sight --------------------------------------------------------------------------------------
+
+
+def computes(observation: Observation) -> bool:
+    """Whether the notes of what ran hold anything that could have computed a result."""
+    if _names(observation, "read-outs"):
+        return True
+    return may_compute(_names(observation, "operators") or ())
+
+
+def takes_work(aspect: Aspect, probe: Probe, expected: Observation) -> bool:
+    """Whether the aspect looks at numbers that nobody has without computing.
+
+    Those are neither constant, such as a weight that starts at 1, nor among the inputs.
+    """
+    given = list(tensors_in(to_float64(probe)))
+    values = (expected[key] for key in seen_by(aspect, expected))
+    return any(
+        isinstance(value, Tensor)
+        and value.is_floating_point()
+        and bool((value != value.flatten()[0]).any())
+        and not any(torch.equal(value, each) for each in given)
+        for value in values
+    )

@@ -8,13 +8,14 @@ each with the sentence that helps the student who wrote it).
     probe ──observe(student's object)──► observation ──judge(oracle's observation)──► verdict
 
 `observe` knows no answer, `judge` never touches the student's object: only probes and observations pass
-between the two, and both are plain data (see `plain.Observation`).
+between the two, and both are plain data (see `plain.Observation`). When work is graded, they pass between two
+processes (`wire.py`, `remote.py`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +58,7 @@ class CallProbe:
         autograd: False calls the function in inference mode, where autograd cannot do the work.
         then: when a layer is returned: the input (N, in_features) that it is called on, in eval mode.
         note: what the student should know about the inputs, such as "4 values per feature".
+        looks_at: beginnings of the keys under which something is written down.
     """
 
     inputs: Mapping[str, Any]
@@ -66,6 +68,7 @@ class CallProbe:
     autograd: bool = True
     then: Tensor | None = None
     note: str = ""
+    looks_at: tuple[str, ...] = ("",)
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ class ModuleProbe:
         watch: buffers whose values are recorded after every forward pass.
         gradients: parameters whose gradients are recorded after every backward pass.
         note: what the student should know about the inputs.
+        looks_at: beginnings of the keys under which something is written down.
     """
 
     arguments: tuple[Any, ...]
@@ -132,6 +136,7 @@ class ModuleProbe:
     watch: tuple[str, ...] = ()
     gradients: tuple[str, ...] = ()
     note: str = ""
+    looks_at: tuple[str, ...] = ("",)
 
 
 Probe = CallProbe | ModuleProbe
@@ -146,13 +151,19 @@ class Draw:
 
     def normal(self, *shape: int, mean: float = 0.0, std: float = 1.0) -> Tensor:
         """Normal numbers of the given shape."""
-        numbers = torch.randn(shape, generator=self._generator, dtype=torch.float64)
-        return (mean + std * numbers).to(self._dtype)
+        return self._finish(torch.randn(shape, generator=self._generator, dtype=torch.float64), mean, std)
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         """Uniform numbers in [low, high) of the given shape."""
         numbers = torch.rand(shape, generator=self._generator, dtype=torch.float64)
-        return (low + (high - low) * numbers).to(self._dtype)
+        return self._finish(numbers, low, high - low)
+
+    def _finish(self, numbers: Tensor, shift: float, scale: float) -> Tensor:
+        if scale != 1.0:
+            numbers *= scale
+        if shift != 0.0:
+            numbers += shift
+        return numbers.to(self._dtype)
 
     def features(self, *shape: int) -> Tensor:
         """Batch of shape (N, C, ...) whose channels differ in mean (about -2 to 2) and spread (1 to 3)."""
@@ -179,9 +190,25 @@ def to_float64(probe: Probe) -> Probe:
             return dataclasses.replace(value, **changes)
         return value
 
+    if getattr(probe, "dtype", torch.float64) == torch.float64 and all(
+        tensor.dtype == torch.float64 or not tensor.is_floating_point() for tensor in tensors_in(probe)
+    ):
+        return probe  # most of them are
     converted = convert(probe)
     assert isinstance(converted, CallProbe | ModuleProbe)
     return converted
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """The tensors of a probe."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from tensors_in(item)
+    elif dataclasses.is_dataclass(value):
+        for item in vars(value).values():
+            yield from tensors_in(item)
 
 
 # --- Exercises --------------------------------------------------------------------------------------------

@@ -6,14 +6,22 @@ half needs the probe, the student's observation and nothing of the student's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
+from course.checks import contract
 from course.checks.compare import Symptom, compare, same
-from course.checks.framework import Aspect, Exercise, Misconception, Probe, to_float64
+from course.checks.framework import (
+    Aspect,
+    Exercise,
+    Misconception,
+    Probe,
+    to_float64,
+)
 from course.checks.observe import observe
-from course.checks.plain import Observation
+from course.checks.plain import Observation, is_timeout
 
 
 @dataclass(frozen=True)
@@ -28,13 +36,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The verdict on one check: the findings, or a `problem` with the object as a whole."""
+    """The verdict on one check: the findings, or a `problem` with the object as a whole.
+
+    `delegation` repeats the problem when it is that the work is not the student's own.
+    """
 
     exercise: Exercise
     group: str | None
     hidden: bool
     findings: tuple[Finding, ...] = ()
     problem: str = ""
+    delegation: str = ""
 
     @property
     def passed(self) -> bool:
@@ -74,6 +86,55 @@ class Verdict:
 
 
 Observer = Callable[[Probe], Observation]
+Look = Callable[[Sequence[Probe]], tuple[Observation, Iterable[Observation]]]
+
+VISIBLE_SEED = 0
+"""Visible checks repeat their numbers, so that a student can follow a mistake from run to run."""
+
+
+def examine(
+    exercise: Exercise, look: Look, group: str | None, hidden: bool, seed: int | None, own_work: bool
+) -> Verdict:
+    """One check: the kind of object, the aspects, and whether it is the student's own work.
+
+    Args:
+        exercise: what is checked.
+        look: asked once, for all of the check's probes; returns what `observe.look` returns. It may be in
+            another process.
+        group: the test cell; None for all of them.
+        hidden: whether the hidden aspects are judged too, on inputs of their own.
+        seed: of the hidden inputs; None for fresh ones. Visible checks have always the same.
+        own_work: whether to reject torch's own counterpart and the course's reference.
+
+    Raises:
+        ValueError: the exercise has no such group.
+    """
+    if not hidden:
+        seed = VISIBLE_SEED
+    elif seed is None:
+        seed = secrets.randbits(32)
+    aspects = exercise.select(group, hidden)
+    book = answer_book(exercise, seed)
+    names = _probes_of(aspects)
+    described, answers = look([book.probes[name] for name in names])
+    problem = contract.judge_object(exercise, described)
+    if problem:
+        return Verdict(exercise, group, hidden, problem=problem)
+    seen: dict[str, Observation] = {}
+    remaining = iter(answers)
+
+    def observer(probe: Probe) -> Observation:
+        # The other process may send too few: then there is nothing, which is wrong.
+        name = names[len(seen)]
+        return seen.setdefault(name, next(remaining, {}))
+
+    verdict = judge(exercise, group, hidden, seed, observer)
+    if not own_work:
+        return verdict
+    delegation = contract.judge_own_work(exercise, described, seen.values())
+    if not delegation and _worked_out_of_sight(book, verdict.findings, seen):
+        delegation = contract.OUT_OF_SIGHT
+    return replace(verdict, problem=delegation, delegation=delegation)
 
 
 def judge(exercise: Exercise, group: str | None, hidden: bool, seed: int, observer: Observer) -> Verdict:
@@ -84,17 +145,14 @@ def judge(exercise: Exercise, group: str | None, hidden: bool, seed: int, observ
         group: the test cell; None for all of them.
         hidden: whether the hidden aspects are judged too.
         seed: where the probes come from.
-        observer: returns the observation of the student's object for a probe; it may be in another process.
+        observer: returns the observation of the student's object for a probe.
 
     Raises:
         ValueError: the exercise has no such group.
     """
     aspects = exercise.select(group, hidden)
     book = answer_book(exercise, seed)
-    names = list(dict.fromkeys(aspect.probe for aspect in aspects))
-    observations = dict(
-        zip(names, _observe_until_timeout([book.probes[n] for n in names], observer), strict=True)
-    )
+    observations = _observe_until_timeout(book, _probes_of(aspects), observer)
     symptoms = {
         aspect: compare(
             aspect, book.probes[aspect.probe], book.expected(aspect.probe), observations[aspect.probe]
@@ -109,16 +167,37 @@ def judge(exercise: Exercise, group: str | None, hidden: bool, seed: int, observ
     return Verdict(exercise, group, hidden, findings)
 
 
-def _observe_until_timeout(probes: list[Probe], observer: Observer) -> list[Observation]:
+def _probes_of(aspects: Iterable[Aspect]) -> list[str]:
+    """Names of the probes that the aspects look at, in order."""
+    return list(dict.fromkeys(aspect.probe for aspect in aspects))
+
+
+def _observe_until_timeout(
+    book: AnswerBook, names: Iterable[str], observer: Observer
+) -> dict[str, Observation]:
     """Observe each probe; after a timeout the rest is not waited for."""
-    observations: list[Observation] = []
-    for probe in probes:
-        last = observations[-1].get("error") if observations else None
-        if isinstance(last, dict) and last["trouble"] == "timeout":
-            observations.append(observations[-1])
-        else:
-            observations.append(observer(probe))
+    observations: dict[str, Observation] = {}
+    stopped: Observation = {}
+    for name in names:
+        observations[name] = stopped or observer(book.probes[name])
+        if not stopped and is_timeout(observations[name].get("error")):
+            stopped = {"error": observations[name]["error"]}
     return observations
+
+
+def _worked_out_of_sight(
+    book: AnswerBook, findings: Iterable[Finding], seen: Mapping[str, Observation]
+) -> bool:
+    """Whether numbers are right that take work, where nothing was seen to compute them."""
+    unexplained = {name for name, observation in seen.items() if not contract.computes(observation)}
+    return any(
+        finding.aspect.probe in unexplained
+        and finding.symptom is None
+        and contract.takes_work(
+            finding.aspect, book.probes[finding.aspect.probe], book.expected(finding.aspect.probe)
+        )
+        for finding in findings
+    )
 
 
 # --- Naming the mistake -----------------------------------------------------------------------------------
@@ -129,25 +208,47 @@ class AnswerBook:
 
     def __init__(self, exercise: Exercise, seed: int) -> None:
         self.exercise = exercise
-        self.probes = exercise.probes(seed)
+        looks_at: dict[str, tuple[str, ...]] = {}
+        for aspect in exercise.aspects:
+            looks_at[aspect.probe] = looks_at.get(aspect.probe, ()) + aspect.looks_at
+        self.probes = {
+            name: replace(probe, looks_at=looks_at[name])
+            for name, probe in exercise.probes(seed).items()
+            if name in looks_at
+        }
         self._seen: dict[tuple[Misconception | None, str], Observation] = {}
 
     def expected(self, probe: str) -> Observation:
         """The oracle's observation, in float64."""
         if (None, probe) not in self._seen:
-            self._seen[None, probe] = observe(self.exercise.oracle, to_float64(self.probes[probe]))
+            oracle, wide = self.exercise.oracle, to_float64(self.probes[probe])
+            self._seen[None, probe] = observe(oracle, wide, trusted=True)
         return self._seen[None, probe]
 
     def mistaken(self, misconception: Misconception, probe: str) -> Observation:
         """The observation of a wrong implementation."""
         if (misconception, probe) not in self._seen:
-            self._seen[misconception, probe] = observe(misconception.implementation, self.probes[probe])
+            mistaken = observe(misconception.implementation, self.probes[probe], trusted=True)
+            self._seen[misconception, probe] = mistaken
         return self._seen[misconception, probe]
 
 
-@lru_cache(maxsize=8)
 def answer_book(exercise: Exercise, seed: int) -> AnswerBook:
-    """The answer book of an exercise and a seed; the last few are kept, as check cells ask for the same."""
+    """The answer book of an exercise and a seed.
+
+    The visible ones are kept, for every student gets these probes. Of the others the last ones are: a student
+    has one seed, and all test cells of an exercise ask for it.
+    """
+    return _visible_book(exercise) if seed == VISIBLE_SEED else _hidden_book(exercise, seed)
+
+
+@cache
+def _visible_book(exercise: Exercise) -> AnswerBook:
+    return AnswerBook(exercise, VISIBLE_SEED)
+
+
+@lru_cache(maxsize=16)  # a lesson has about eleven exercises
+def _hidden_book(exercise: Exercise, seed: int) -> AnswerBook:
     return AnswerBook(exercise, seed)
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import Variable
 
 from course.checks.framework import (
     CallProbe,
@@ -25,52 +26,84 @@ from course.checks.framework import (
     ModuleProbe,
     Probe,
     Reload,
+    Step,
 )
-from course.checks.plain import Observation, Trouble, plain, trouble, type_name
+from course.checks.plain import Observation, Trouble, Value, cut, is_timeout, plain, trouble, type_name
 from course.checks.surroundings import (
     OperatorLog,
     OutOfTime,
-    note_course_functions,
+    ReadOutLog,
+    may_compute,
     quiet,
+    repeatable,
     student_line,
     time_limited,
+    unlogged,
 )
 
 TIME_LIMIT = 5.0
 """Seconds that one probe may take; a right solution takes milliseconds."""
 
 
-def observe(student: Callable[..., Any], probe: Probe, time_limit: float = TIME_LIMIT) -> Observation:
+def observe(
+    student: Callable[..., Any], probe: Probe, time_limit: float = TIME_LIMIT, *, trusted: bool = False
+) -> Observation:
     """Take the student's object through a probe.
 
     Args:
         student: a function, or a subclass of torch.nn.Module.
         probe: what to do with it.
         time_limit: seconds until an endless loop is stopped (in the main thread, where signals work).
+        trusted: for the course's own code, of which nobody asks what ran. No time limit either.
 
     Returns:
         What was seen, by name. When the student's code raises, the key "error" says where and what, and the
-        keys of everything before it are there. "operators" names the torch operators that ran,
-        "course functions" the functions of the course that were called.
+        keys of everything before it are there. "operators" names the torch operators that ran, "nodes" the
+        nodes of the graphs, "course functions" the functions of the course that were called, "read-outs" the
+        ways in which numbers were taken out of tensors without an operator.
     """
-    seen: Observation = {}
-    operators: set[str] = set()
-    course_functions: set[str] = set()
-    steps = _observe_call if isinstance(probe, CallProbe) else _observe_module
-    with quiet(), torch.random.fork_rng(devices=[]), torch.enable_grad():
-        torch.manual_seed(0)
+    with quiet(), repeatable(), torch.enable_grad():
+        if trusted:
+            notes = _Notes(probe)
+            _observe(student, probe, notes)
+            return notes.seen
+        log, read_outs = OperatorLog(), ReadOutLog()
+        notes = _Notes(probe, log)
         try:
-            with time_limited(time_limit), OperatorLog(operators), note_course_functions(course_functions):
-                steps(student, probe, seen)
+            with time_limited(time_limit):
+                with log:
+                    _observe(student, probe, notes)
+                # Work in numpy shows in no operator. Once more, then, to see how the numbers were taken out.
+                if not may_compute(log.operators()) and _asks_to_compute(probe):
+                    with read_outs:
+                        _observe(student, probe, _Notes(probe))
         except OutOfTime:
-            seen["error"] = trouble("timeout", f"{time_limit:g} seconds")
-        except _Missing as missing:
-            seen["error"] = trouble("missing", str(missing))
-        except (Exception, SystemExit) as error:
-            seen["error"] = _raised(error)
-    seen["operators"] = sorted(operators)
-    seen["course functions"] = sorted(course_functions)
-    return seen
+            notes.seen["error"] = trouble("timeout", f"{time_limit:g} seconds")
+    notes.seen["operators"] = log.operators()
+    notes.seen["nodes"] = log.nodes()
+    notes.seen["course functions"] = log.course_functions()
+    notes.seen["read-outs"] = read_outs.names()
+    return notes.seen
+
+
+def _asks_to_compute(probe: Probe) -> bool:
+    return isinstance(probe, CallProbe) or any(isinstance(step, Forward) for step in probe.steps)
+
+
+def look(student: object, probes: Iterable[Probe]) -> tuple[Observation, Iterator[Observation]]:
+    """All that one check asks of a student's object: what it is, and an observation for each probe.
+
+    The probes are observed as the observations are asked for. After a timeout there are no more.
+    """
+    return describe(student), _observe_each(student, probes)
+
+
+def _observe_each(student: Any, probes: Iterable[Probe]) -> Iterator[Observation]:
+    for probe in probes:
+        seen = observe(student, probe)
+        yield seen
+        if is_timeout(seen.get("error")):
+            return
 
 
 def describe(student: object) -> Observation:
@@ -78,17 +111,18 @@ def describe(student: object) -> Observation:
     kind = "class" if inspect.isclass(student) else "function" if callable(student) else "object"
     if isinstance(student, nn.Module):
         kind = "instance"
-    seen: Observation = {"kind": kind, "type": type(student).__name__, "signature": None, "origin": []}
+    seen: Observation = {"kind": kind, "type": cut(type(student).__name__), "signature": None, "origin": []}
     if inspect.isclass(student):
         seen["is a module"] = issubclass(student, nn.Module)
-        seen["origin"] = [f"{base.__module__}.{base.__name__}" for base in student.__mro__]
+        seen["origin"] = [cut(f"{base.__module__}.{base.__name__}") for base in student.__mro__]
     elif kind == "function":
-        seen["origin"] = [f"{getattr(student, '__module__', None)}.{getattr(student, '__name__', None)}"]
+        origin = f"{getattr(student, '__module__', None)}.{getattr(student, '__name__', None)}"
+        seen["origin"] = [cut(origin)]
     if kind in ("class", "function"):
         with contextlib.suppress(TypeError, ValueError):
-            signature = inspect.signature(student).replace(return_annotation=inspect.Signature.empty)
+            signature = inspect.signature(student).replace(return_annotation=inspect.Signature.empty)  # type: ignore[arg-type]
             parameters = signature.parameters.values()
-            seen["signature"] = str(signature)[1:-1]
+            seen["signature"] = cut(str(signature)[1:-1])
             seen["positional"] = [
                 p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
             ]
@@ -105,79 +139,120 @@ def describe(student: object) -> Observation:
     return seen
 
 
+class _Notes:
+    """An observation in the making; it leaves out what no aspect looks at."""
+
+    def __init__(self, probe: Probe, log: OperatorLog | None = None) -> None:
+        self.seen: Observation = {}
+        self.log = log
+        self._looks_at = probe.looks_at
+
+    def wants(self, key: str) -> bool:
+        """Whether an aspect looks at the key."""
+        return key.startswith(self._looks_at)
+
+    def take(self, key: str, value: object) -> None:
+        """Write down a value of the student's, made plain."""
+        if self.wants(key):
+            self.seen[key] = plain(value)
+
+    def write(self, key: str, value: Value) -> None:
+        """Write down something of ours, which is plain."""
+        if self.wants(key):
+            self.seen[key] = value
+
+
+def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
+    """Take the object through the probe; what it raises becomes the observation's "error"."""
+    try:
+        if isinstance(probe, CallProbe):
+            _observe_call(student, probe, notes)
+        else:
+            _observe_module(student, probe, notes)
+    except _Missing as missing:
+        notes.seen["error"] = trouble("missing", str(missing))
+    except (Exception, SystemExit) as error:
+        notes.seen["error"] = _raised(error)
+
+
 # --- Functions --------------------------------------------------------------------------------------------
 
 
-def _observe_call(function: Callable[..., Any], probe: CallProbe, seen: Observation) -> None:
-    arguments = {name: _materialize(value) for name, value in probe.inputs.items()}
+def _observe_call(function: Callable[..., Any], probe: CallProbe, notes: _Notes) -> None:
+    # As in use: an input asks for a gradient only where one is wanted.
+    with unlogged():
+        with_grad = probe.grad_output is not None
+        arguments = {name: _materialize(value, with_grad) for name, value in probe.inputs.items()}
     # In inference mode nothing that runs inside the function can be differentiated.
     with torch.inference_mode(not probe.autograd):
         for when in ("", ", called again"):
             # A copy with a history: work in place shows in the copy, and is no error of autograd's.
-            given = {
-                name: value.clone() if isinstance(value, Tensor) else value
-                for name, value in arguments.items()
-            }
+            with unlogged():
+                given = {
+                    name: value.clone() if isinstance(value, Tensor) else value
+                    for name, value in arguments.items()
+                }
             returned = function(*given.values(), **probe.options)
-            _record_returned(returned, probe, when, seen)
+            _record_returned(returned, probe, when, notes)
             if not when:
                 for name, value in given.items():
-                    _record_input(name, value, seen)
-                _record_gradients(returned, probe, arguments, seen)
-                _record_layer(returned, probe, arguments, seen)
+                    _record_input(name, value, notes)
+                _record_gradients(returned, probe, arguments, notes)
+                _record_layer(returned, probe, arguments, notes)
 
 
-def _materialize(value: Any) -> Any:
+def _materialize(value: Any, with_grad: bool) -> Any:
     """Turn an input of a probe into what the student's function receives."""
     if isinstance(value, LayerSpec):
         layer = getattr(nn, value.layer)(**value.arguments)
-        for tensor in value.state.values():
-            layer = layer.to(tensor.dtype) if tensor.is_floating_point() else layer
-        layer.load_state_dict(value.state, strict=False)
+        layer = layer.to(next(tensor.dtype for tensor in value.state.values() if tensor.is_floating_point()))
+        with torch.no_grad():
+            for name, tensor in value.state.items():
+                getattr(layer, name).copy_(tensor)
         return layer.train(value.training)
     if isinstance(value, Tensor):
         # preserve_format keeps strides, so that a transposed probe stays transposed.
-        return value.detach().clone().requires_grad_(value.is_floating_point())
+        return value.detach().clone().requires_grad_(with_grad and value.is_floating_point())
     return value
 
 
-def _record_returned(returned: Any, probe: CallProbe, when: str, seen: Observation) -> None:
+def _record_returned(returned: Any, probe: CallProbe, when: str, notes: _Notes) -> None:
     names = probe.returns
     if len(names) == 1:
-        seen[names[0] + when] = plain(returned)
+        notes.take(names[0] + when, returned)
         return
     if not isinstance(returned, tuple | list) or len(returned) != len(names):
         count = (
             f"{len(returned)} values" if isinstance(returned, tuple | list) else f"one {type_name(returned)}"
         )
         kind = "none" if returned is None else "count"
+        text = f"{count} where {len(names)} were expected: {', '.join(names)}"
         for name in names:
-            seen[name + when] = trouble(kind, f"{count} where {len(names)} were expected: {', '.join(names)}")
+            notes.write(name + when, trouble(kind, text))
         return
     for name, value in zip(names, returned, strict=True):
-        seen[name + when] = plain(value)
+        notes.take(name + when, value)
 
 
-def _record_gradients(
-    returned: Any, probe: CallProbe, arguments: Mapping[str, Any], seen: Observation
-) -> None:
+def _record_gradients(returned: Any, probe: CallProbe, arguments: Mapping[str, Any], notes: _Notes) -> None:
     if probe.grad_output is None:
         return
     first = returned[0] if isinstance(returned, tuple | list) and returned else returned
     leaves = {f"gradient of {name}": value for name, value in arguments.items() if isinstance(value, Tensor)}
-    seen.update(_gradients(first, probe.grad_output, leaves))
+    if any(notes.wants(key) for key in leaves):
+        _take_gradients(first, probe.grad_output, leaves, notes)
 
 
-def _record_input(name: str, value: Any, seen: Observation) -> None:
+def _record_input(name: str, value: Any, notes: _Notes) -> None:
     if isinstance(value, Tensor):
-        seen[f"input {name} afterwards"] = plain(value)
+        notes.take(f"input {name} afterwards", value)
     elif isinstance(value, nn.Module):
         for key, tensor in value.state_dict().items():
-            seen[f"input {name}.{key} afterwards"] = plain(tensor)
-        seen[f"input {name}.training afterwards"] = value.training
+            notes.take(f"input {name}.{key} afterwards", tensor)
+        notes.take(f"input {name}.training afterwards", value.training)
 
 
-def _record_layer(returned: Any, probe: CallProbe, arguments: Mapping[str, Any], seen: Observation) -> None:
+def _record_layer(returned: Any, probe: CallProbe, arguments: Mapping[str, Any], notes: _Notes) -> None:
     if probe.then is None:
         return
     if not isinstance(returned, nn.Module):
@@ -189,18 +264,17 @@ def _record_layer(returned: Any, probe: CallProbe, arguments: Mapping[str, Any],
             "parameters of the layer",
             "output of the layer",
         ):
-            seen[key] = nothing
+            notes.write(key, nothing)
         return
-    seen["is a Linear"] = isinstance(returned, nn.Linear)
-    seen["is a new layer"] = all(returned is not value for value in arguments.values())
-    seen["sizes of the layer"] = [
-        str(getattr(returned, name, None)) for name in ("in_features", "out_features")
-    ]
-    seen["parameters of the layer"] = [name for name, _ in returned.named_parameters()]
+    notes.write("is a Linear", isinstance(returned, nn.Linear))
+    notes.write("is a new layer", all(returned is not value for value in arguments.values()))
+    sizes = [cut(str(getattr(returned, name, None))) for name in ("in_features", "out_features")]
+    notes.write("sizes of the layer", sizes)
+    notes.write("parameters of the layer", [name for name, _ in returned.named_parameters()])
     for name, value in returned.named_parameters():
-        seen[f"{name} of the layer"] = plain(value)
+        notes.take(f"{name} of the layer", value)
     with torch.no_grad():
-        seen["output of the layer"] = plain(returned.eval()(probe.then.clone()))
+        notes.take("output of the layer", returned.eval()(probe.then.clone()))
 
 
 # --- Modules ----------------------------------------------------------------------------------------------
@@ -210,19 +284,23 @@ class _Missing(Exception):
     """The module has no parameter or buffer of a name that torch's counterpart has."""
 
 
-def _observe_module(make: Callable[..., nn.Module], probe: ModuleProbe, seen: Observation) -> None:
+def _observe_module(make: Callable[..., nn.Module], probe: ModuleProbe, notes: _Notes) -> None:
     module = _build(make, probe)
     with torch.no_grad():
         for name, value in probe.state.items():
             # A copy into the tensor itself: works for parameters, buffers and plain attributes alike.
-            _attribute(module, name).copy_(value)
+            tensor = _attribute(module, name)
+            with unlogged():
+                tensor.copy_(value)
     original: nn.Module | None = None
-    for step in probe.steps:
+    # A backward pass frees its graph, which shows in a later one if the layer holds on to it. The others are idle.
+    backward = [any(notes.wants(key) for key in _gradient_keys(probe, step)) for step in probe.steps]
+    for index, step in enumerate(probe.steps):
         match step:
             case Describe():
-                _describe_module(module, step, seen)
+                _describe_module(module, step, notes)
             case Forward():
-                _forward(module, probe, step, seen)
+                _forward(module, probe, step, notes, any(backward[index:]))
             case Reload():
                 fresh = _build(make, probe)
                 fresh.load_state_dict(module.state_dict())
@@ -231,11 +309,13 @@ def _observe_module(make: Callable[..., nn.Module], probe: ModuleProbe, seen: Ob
                 original, module = module, copy.deepcopy(module)
     if original is not None:
         for name in probe.watch:
-            seen[f"{name} of the original"] = plain(getattr(original, name, None))
+            notes.take(f"{name} of the original", getattr(original, name, None))
 
 
 def _build(make: Callable[..., nn.Module], probe: ModuleProbe) -> nn.Module:
-    return make(*probe.arguments, **probe.options).to(probe.dtype)
+    module = make(*probe.arguments, **probe.options)
+    with unlogged():
+        return module.to(probe.dtype)
 
 
 def _attribute(module: nn.Module, name: str) -> Tensor:
@@ -245,50 +325,71 @@ def _attribute(module: nn.Module, name: str) -> Tensor:
     return value
 
 
-def _describe_module(module: nn.Module, step: Describe, seen: Observation) -> None:
+def _describe_module(module: nn.Module, step: Describe, notes: _Notes) -> None:
     parameters = dict(module.named_parameters())
     buffers = dict(module.named_buffers())
-    seen[f"{step.name}: parameters"] = sorted(parameters)
-    seen[f"{step.name}: buffers"] = sorted(buffers)
-    seen[f"{step.name}: state_dict"] = sorted(module.state_dict())
+    notes.write(f"{step.name}: parameters", sorted(parameters))
+    notes.write(f"{step.name}: buffers", sorted(buffers))
+    notes.write(f"{step.name}: state_dict", sorted(module.state_dict()))
     for name, value in {**parameters, **buffers}.items():
-        seen[f"{step.name}: {name}"] = plain(value)
+        notes.take(f"{step.name}: {name}", value)
 
 
-def _forward(module: nn.Module, probe: ModuleProbe, step: Forward, seen: Observation) -> None:
+def _gradient_keys(probe: ModuleProbe, step: Step) -> list[str]:
+    """Names of the gradients after a step: those of the probe's parameters, and of x at the end."""
+    if not isinstance(step, Forward) or step.grad_output is None:
+        return []
+    return [f"gradient of {name}, {step.name}" for name in (*probe.gradients, "x")]
+
+
+def _forward(module: nn.Module, probe: ModuleProbe, step: Forward, notes: _Notes, backward: bool) -> None:
     module.train(step.training)
     module.zero_grad()
     # As in use: an input asks for a gradient only where one is wanted.
-    leaf = step.x.detach().clone().requires_grad_(step.grad_output is not None)
-    given = leaf.clone()
+    with unlogged():
+        leaf = step.x.detach().clone().requires_grad_(step.grad_output is not None)
+        given = leaf.clone()
     with torch.set_grad_enabled(step.grad_enabled):
         output = module(given)
-    seen[f"output, {step.name}"] = plain(output)
+    notes.take(f"output, {step.name}", output)
     for name in probe.watch:
-        seen[f"{name} after {step.name}"] = plain(getattr(module, name, None))
-    seen[f"input x after {step.name}"] = plain(given)
-    if step.grad_output is not None:
-        leaves = {f"gradient of {name}, {step.name}": _attribute(module, name) for name in probe.gradients}
-        leaves[f"gradient of x, {step.name}"] = leaf
-        seen.update(_gradients(output, step.grad_output, leaves))
+        notes.take(f"{name} after {step.name}", getattr(module, name, None))
+    notes.take(f"input x after {step.name}", given)
+    if backward and step.grad_output is not None:
+        leaves = [*(_attribute(module, name) for name in probe.gradients), leaf]
+        named = dict(zip(_gradient_keys(probe, step), leaves, strict=True))
+        _take_gradients(output, step.grad_output, named, notes)
 
 
 # --- Gradients and errors -----------------------------------------------------------------------------------
 
 
-def _gradients(output: Any, grad_output: Tensor, leaves: Mapping[str, Tensor]) -> Observation:
+def _take_gradients(output: Any, grad_output: Tensor, leaves: Mapping[str, Tensor], notes: _Notes) -> None:
     """Backpropagate and read the gradients of the leaves; an error belongs to the gradients alone."""
     try:
         if isinstance(output, Tensor) and output.requires_grad and output.shape == grad_output.shape:
-            # A scalar: with a tensor for the gradient, torch's first backward imports sympy, for up to 2 s.
-            (output * grad_output.to(output.dtype)).sum().backward()
+            with unlogged():
+                gradient = grad_output.to(output.dtype, copy=True)
+            with notes.log.backward(output) if notes.log else contextlib.nullcontext():
+                # What `output.backward(gradient)` comes to; that imports sympy first, which takes up to 2 s.
+                Variable._execution_engine.run_backward(
+                    (output,), (gradient,), False, False, (), allow_unreachable=True, accumulate_grad=True
+                )
     except RuntimeError as error:
-        return dict.fromkeys(leaves, _raised(error))
-    return {
-        name: trouble("no gradient") if leaf.grad is None else plain(leaf.grad)
-        for name, leaf in leaves.items()
-    }
+        for key in leaves:
+            notes.write(key, _raised(error))
+        return
+    for key, leaf in leaves.items():
+        if leaf.grad is None:
+            notes.write(key, trouble("no gradient"))
+        else:
+            notes.take(key, leaf.grad)
 
 
 def _raised(error: BaseException) -> Trouble:
-    return trouble("error", f"{type(error).__name__}: {error}"[:300], student_line(error))
+    name = type(error).__name__
+    try:
+        text = f"{name}: {error}"
+    except Exception:  # a student's own exception may fail to name itself
+        text = name
+    return trouble("error", text[:300], student_line(error))

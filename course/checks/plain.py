@@ -1,6 +1,7 @@
 """Plain data: all that passes from the half that sees the student's objects to the half that judges.
 
-Tensors, numbers, strings, None, lists of strings and `Trouble` records; they could cross a process boundary.
+Tensors, numbers, strings, None, lists of strings and `Trouble` records; they cross a process boundary when work
+is graded (`wire.py`).
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 Trouble = dict[str, str]
 """Something that is not a value: {"trouble": kind, "text": ..., "where": ...}."""
@@ -16,28 +17,84 @@ Trouble = dict[str, str]
 Value = Tensor | int | float | bool | str | None | list[str] | Trouble
 Observation = dict[str, Value]
 
+DTYPES = (
+    *(torch.float64, torch.float32, torch.float16, torch.bfloat16),
+    *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool),
+    *(torch.complex64, torch.complex128),
+)
+"""Of which a tensor may be; a check asks for float64, float32 and int64."""
+
+LARGEST = 1_000_000
+"""Numbers in a tensor; those of a check have some thousand."""
+
+LONGEST_INT = 63
+"""Bits of a whole number; torch has no larger ones."""
+
+LONGEST_TEXT = 2_000
+"""Characters of a string."""
+
+LONGEST_LIST = 10_000
+"""Strings in a list."""
+
+_TROUBLE = {"trouble", "text", "where"}
+_EXACT = (Tensor, nn.Parameter)
+
 
 def trouble(kind: str, text: str = "", where: str = "") -> Trouble:
     """Record of something that is not a value."""
-    return {"trouble": kind, "text": text, "where": where}
+    return {"trouble": kind, "text": cut(text), "where": cut(where)}
 
 
-def is_trouble(value: Value) -> bool:
+def is_trouble(value: object) -> bool:
     """Whether an observed value is a `Trouble` record."""
     return isinstance(value, dict)
 
 
+def is_timeout(value: object) -> bool:
+    """Whether an observed value says that the time was over."""
+    return isinstance(value, dict) and value.get("trouble") == "timeout"
+
+
+def cut(text: str) -> str:
+    """The text, no longer than a string may be."""
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 4] + " ..."
+
+
 def plain(value: Any) -> Value:
     """The value as plain data: a tensor without graph and subclass, a number, or what it is instead."""
+    if type(value) in _EXACT:
+        # Our own reading is not the student's work: keep it out of the log of operators.
+        with torch._C._DisableTorchDispatch():
+            return _plain_tensor(value)
     if isinstance(value, Tensor):
         # A subclass could answer every comparison with "equal"; the judge must see the numbers only.
         with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
-            return value.detach().as_subclass(Tensor).cpu().clone()
-    if isinstance(value, bool | int | float):
+            return _plain_tensor(value)
+    if isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        value = int.__pos__(value)  # of a subclass, such as an enum, the number alone
+        return value if value.bit_length() <= LONGEST_INT else trouble("type", "an int of many digits")
+    if isinstance(value, float):
+        return float.__pos__(value)
     if value is None:
         return trouble("none")
     return trouble("type", type_name(value))
+
+
+def _plain_tensor(value: Tensor) -> Value:
+    if value.layout != torch.strided or value.dtype not in DTYPES or value.is_nested or value.is_meta:
+        return trouble("type", f"a tensor of another kind ({value.layout}, {value.dtype}, {value.device})")
+    if value.numel() > LARGEST:
+        return trouble("type", f"a tensor of {value.numel():,} numbers")
+    value = value.detach()
+    if type(value) is not Tensor:
+        value = value.as_subclass(Tensor)
+    if not value.is_cpu:
+        value = value.cpu()
+    if value.is_conj() or value.is_neg():
+        value = value.resolve_conj().resolve_neg()
+    return value.clone()
 
 
 def type_name(value: Any) -> str:
@@ -46,3 +103,28 @@ def type_name(value: Any) -> str:
     return (
         kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__.split('.')[0]}.{kind.__name__}"
     )
+
+
+def is_observation(value: object) -> bool:
+    """Whether this is an `Observation` and nothing more."""
+    return (
+        type(value) is dict
+        and all(_is_text(key) for key in value)
+        and all(_is_value(item) for item in value.values())
+    )
+
+
+def _is_value(value: object) -> bool:
+    if type(value) is Tensor:
+        return value.numel() <= LARGEST
+    if value is None or type(value) in (bool, int, float):
+        return True
+    if type(value) is str:
+        return len(value) <= LONGEST_TEXT
+    if type(value) is dict:
+        return set(value) == _TROUBLE and all(_is_text(text) for text in value.values())
+    return type(value) is list and len(value) <= LONGEST_LIST and all(_is_text(text) for text in value)
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str and len(value) <= LONGEST_TEXT

@@ -11,12 +11,18 @@ import sysconfig
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from types import CodeType
 from typing import Any
 
 import torch
 import torch.nn.utils.fusion
+from torch import Tensor
+from torch.autograd.function import BackwardCFunction
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.hooks import RemovableHandle
 
 _COURSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _CHECKS = os.path.join(_COURSE, "checks")
@@ -24,6 +30,28 @@ _LIBRARIES = tuple({os.path.abspath(sysconfig.get_paths()[key]) for key in ("std
 
 _SHORTCUTS = {module.__file__: module.__name__ for module in (torch.autograd, torch.nn.utils.fusion)}
 """Modules of torch whose work cannot be told from a student's by its operators."""
+
+_READ_OUTS = {"numpy", "tolist", "data_ptr", "__array__", "__dlpack__"}
+"""What takes the numbers out of a tensor without an operator, to compute with them elsewhere."""
+
+
+_MAKES = (
+    "empty empty_like empty_strided new_empty new_empty_strided new_zeros new_ones new_full zeros zeros_like"
+)
+_FILLS = "ones ones_like full full_like scalar_tensor arange eye fill_ zero_ set_ resize_ lift_fresh lift"
+_DRAWS = "uniform_ normal_ bernoulli_ random_ rand rand_like randn randn_like randint randperm"
+_MOVES = "detach detach_ alias clone copy_ _to_copy cat stack flip index gather index_select"
+_VIEWS = (
+    "view _unsafe_view _reshape_alias reshape expand permute transpose t unsqueeze squeeze select slice "
+    "as_strided unbind split split_with_sizes unfold diagonal"
+)
+_COMPUTES_NOTHING = frozenset(" ".join((_MAKES, _FILLS, _DRAWS, _MOVES, _VIEWS)).split())
+"""Operators that make, move or view numbers. Whatever is not among them may have computed a result."""
+
+
+def may_compute(operators: Iterable[str]) -> bool:
+    """Whether any of the operators could have computed a result."""
+    return not _COMPUTES_NOTHING.issuperset(operators)
 
 
 class OutOfTime(BaseException):
@@ -36,6 +64,18 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings(), contextlib.redirect_stderr(sys.stdout):
         warnings.simplefilter("ignore")
         yield
+
+
+@contextlib.contextmanager
+def repeatable() -> Iterator[None]:
+    """The same random numbers in each block, and the notebook's own afterwards."""
+    before = torch.default_generator.get_state()
+    # torch.manual_seed also seeds accelerators that are not there; that takes a third of a check's time.
+    torch.default_generator.manual_seed(0)
+    try:
+        yield
+    finally:
+        torch.default_generator.set_state(before)
 
 
 @contextlib.contextmanager
@@ -58,42 +98,98 @@ def time_limited(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+# --- Notes of what ran --------------------------------------------------------------------------------------
+
+unlogged = torch._C._DisableTorchDispatch
+"""Context in which `OperatorLog` sees nothing: for the check's own copies, where no code of the student's runs."""
+
+
 class OperatorLog(TorchDispatchMode):
-    """Writes down the name of every operator below autograd, whatever Python name it was called by."""
+    """Writes down every operator below autograd, whatever Python name it was called by, and who called it.
+
+    Whoever is on the call stack of an operator has called it. That is enough to know the functions of the course
+    and the shortcuts among them, and costs a quarter of a profiler, which is told of every call and return.
+    """
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
         # Otherwise the first call imports torch's compiler: 1.5 s for a wrapper that does nothing here.
         return False
 
-    def __init__(self, names: set[str]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._names = names
+        self._operators: set[str] = set()
+        self._callers: dict[int, CodeType] = {}
+        self._nodes: set[str] = set()
+        self._hooks = RemovableHandle.next_id  # counts the hooks that were ever registered
+
+    def __enter__(self) -> Any:
+        self._outermost = sys._getframe(1)
+        return super().__enter__()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self._names.add(func.overloadpacket.__name__)
+        self._operators.add(func.__name__)
+        frame, outermost, callers = sys._getframe(1), self._outermost, self._callers
+        while frame is not outermost and frame is not None:
+            code = frame.f_code
+            callers[id(code)] = code
+            frame = frame.f_back  # type: ignore[assignment]
+        return func(*args, **kwargs) if kwargs else func(*args)
+
+    def backward(self, output: Tensor) -> AbstractContextManager[Any]:
+        """Context for the backward pass from `output`.
+
+        The graph names its nodes, and torch's own nodes run what their name says. So their operators are
+        logged only where a student's code may run among them: an autograd.Function, or a hook.
+        """
+        nodes, found = {output.grad_fn}, [output.grad_fn]
+        for node in found:
+            for following, _ in node.next_functions:  # type: ignore[union-attr]
+                if following is not None and following not in nodes:
+                    nodes.add(following)
+                    found.append(following)
+        self._nodes.update(type(node).__name__ for node in found)
+        students = RemovableHandle.next_id != self._hooks or any(
+            isinstance(n, BackwardCFunction) for n in found
+        )
+        return contextlib.nullcontext() if students else unlogged()
+
+    def nodes(self) -> list[str]:
+        """Kinds of nodes in the graphs of the backward passes: "MulBackward0"."""
+        return sorted(self._nodes)
+
+    def operators(self) -> list[str]:
+        """Names without the overload: "add", not "add.Tensor"."""
+        return sorted({name.partition(".")[0] for name in self._operators})
+
+    def course_functions(self) -> list[str]:
+        """The functions of the course that ran, by qualified name, and torch's shortcuts, by full name."""
+        names = set()
+        for code in self._callers.values():
+            path = code.co_filename
+            if path in _SHORTCUTS and not code.co_name.startswith("_"):
+                names.add(f"{_SHORTCUTS[path]}.{code.co_qualname}")
+            elif path.startswith(_COURSE) and not path.startswith(_CHECKS):
+                names.add(code.co_qualname)
+        return sorted(names)
+
+
+class ReadOutLog(TorchFunctionMode):
+    """Writes down which ways there were of taking numbers out of tensors without an operator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._names: set[str] = set()
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "")
+        if name in _READ_OUTS:
+            self._names.add(name)
         return func(*args, **(kwargs or {}))
 
-
-@contextlib.contextmanager
-def note_course_functions(names: set[str]) -> Iterator[None]:
-    """Write down which functions of the course package, and of `_SHORTCUTS`, the student's code calls."""
-
-    def note(frame: Any, event: str, _: Any) -> None:
-        code = frame.f_code
-        if event != "call":
-            return
-        if code.co_filename in _SHORTCUTS and not code.co_name.startswith("_"):
-            names.add(f"{_SHORTCUTS[code.co_filename]}.{code.co_qualname}")
-        elif code.co_filename.startswith(_COURSE) and not code.co_filename.startswith(_CHECKS):
-            names.add(code.co_qualname)
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        yield
-    finally:
-        sys.setprofile(before)
+    def names(self) -> list[str]:
+        """The ways that were taken."""
+        return sorted(self._names)
 
 
 def student_line(error: BaseException) -> str:
