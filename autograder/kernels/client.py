@@ -25,6 +25,8 @@ _PATIENCE = 120.0
 _STARTING_SECONDS = 5.0
 _ENDING_SECONDS = 0.2
 _ATTEMPTS = 4
+# Servers that did not answer, and why: this process does not wait for them a second time.
+_HOPELESS: dict[str, str] = {}
 
 
 class NoWarmKernel(AutograderError):
@@ -130,6 +132,8 @@ async def start_kernel(
     preload = settings.read_preload([Path(folder), Path.cwd()])
     name = settings.fingerprint(interpreter, preload, environment)
     path = settings.socket_folder() / name
+    if name in _HOPELESS:
+        raise NoWarmKernel(_HOPELESS[name])
     reason = ""
     for _ in range(_ATTEMPTS):
         connection = connect(path)
@@ -140,10 +144,11 @@ async def start_kernel(
             kernel, reply = await _ask(connection, request, outputs)
         except OSError as error:
             connection.close()
-            raise NoWarmKernel(
+            _HOPELESS[name] = (
                 f"The fork server did not answer ({error}). Perhaps importing one of its modules crashes it: "
                 f"{', '.join(preload) or 'none'}."
-            ) from error
+            )
+            raise NoWarmKernel(_HOPELESS[name]) from error
         if kernel is not None:
             return kernel, list(reply["problems"])
         connection.close()

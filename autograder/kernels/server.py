@@ -81,7 +81,7 @@ class Server:
                 self._stop_listening("The fork server was about to end.")
             for key, _ in events:
                 # What an earlier event of this round closed must not be served any more.
-                if key.fd in self._selector.get_map() and (request := key.data()) is not None:
+                if self._selector.get_map().get(key.fd) is key and (request := key.data()) is not None:
                     return request  # type: ignore[no-any-return]
             if events:
                 deadline = time.monotonic() + self._idle
@@ -116,32 +116,28 @@ class Server:
         if message.get("do") == "stop":
             self._stop_listening("The fork server was told to end.")
         if message.get("do") != "fork":
-            wire.send(connection, self._status())
-            connection.close()
-            return None
-        request = Request.read(message, files)
-        if changed := self._preloaded.changed_file():
+            reply = self._status()
+        elif changed := self._preloaded.changed_file():
             # The others that wait are told the same: they start a new server.
             self._stop_listening(f"{changed} has changed.")
-            wire.send(connection, {"retry": f"{changed} has changed."})
-            connection.close()
-            return None
-        if self._preloaded.refusal:
-            wire.send(connection, {"refused": self._preloaded.refusal})
-            connection.close()
-            return None
-        return self._fork(connection, owner, request)
+            reply = {"retry": f"{changed} has changed."}
+        elif self._preloaded.refusal:
+            reply = {"refused": self._preloaded.refusal}
+        else:
+            return self._fork(connection, owner, Request.read(message, files))
+        with connection:
+            wire.send(connection, reply)
+        return None
 
     def _fork(self, connection: socket.socket, owner: int, request: Request) -> Request | None:
         owner_file = os.pidfd_open(owner)
         try:
-            with warnings.catch_warnings():
-                # Python 3.12 counts the threads of numpy's OpenBLAS, which takes care of forks itself.
-                warnings.simplefilter("ignore", DeprecationWarning)
-                pid = os.fork()
-        except OSError:
+            pid = _fork_with_signals_blocked()
+        except OSError as error:
             os.close(owner_file)
-            raise
+            with connection:
+                wire.send(connection, {"refused": f"The fork server cannot fork: {error.strerror}."})
+            return None
         if pid == 0:
             connection.close()
             os.close(owner_file)
@@ -189,7 +185,7 @@ class Server:
     def _terminate(self) -> None:
         self._wakeup.recv(64)
         self._stop_listening("The fork server was told to end.")
-        for kernel in self._kernels.values():
+        for kernel in list(self._kernels.values()):
             if not kernel.abandoned:
                 self._abandon(kernel)
 
@@ -198,10 +194,10 @@ class Server:
         if not self._listening:
             return
         self._listening = False
-        with locked(self._path.parent), suppress(OSError):
+        with suppress(OSError), locked(self._path.parent):
             self._path.unlink()
         self._selector.unregister(self._listener)
-        with suppress(BlockingIOError):
+        with suppress(OSError):  # nobody waits any more
             while True:
                 connection, _ = self._listener.accept()
                 with suppress(OSError), connection:
@@ -231,6 +227,21 @@ class Server:
         kernel.connection.close()
         os.close(kernel.process)
         os.close(kernel.owner)
+
+
+def _fork_with_signals_blocked() -> int:
+    """Fork; in the child signals stay blocked, because its handlers are still the server's."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    pid = -1
+    try:
+        with warnings.catch_warnings():
+            # Python 3.12 counts the threads of numpy's OpenBLAS, which takes care of forks itself.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+    finally:
+        if pid != 0:
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    return pid
 
 
 def listen(path: Path) -> socket.socket | None:
