@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from autograder import engine, similar
 from autograder.assignment import Assignment, load_assignment
@@ -89,7 +90,7 @@ def grade(
             with closing(_executor(terms, options)) as executor:
                 engine.run(executor, _with(first, tasks), run.done)
         run.recorder.flush()
-        pairs = similar.find(course, assignment, [each for each, noted in run.noted.items() if noted.graded])
+        pairs = similar.find(course, assignment, terms, run.fingerprints)
         save_run(course, name, run.noted, options.sandbox, pairs)
         return collect(course, assignment)
 
@@ -103,6 +104,7 @@ class _Run:
         self._progress = progress
         self.recorder = Recorder(course, assignment, terms)
         self.noted: dict[str, Noted] = {}
+        self.fingerprints: dict[str, dict[str, Any]] = {}
 
     def tasks(self, folders: list[Path]) -> Iterator[Task]:
         """The submissions that have to be run; refusals and known results are dealt with here."""
@@ -134,6 +136,7 @@ class _Run:
         if outcome.refused:
             self._note(outcome.student, Noted(False, [*notes, outcome.refused]))
             return
+        self.fingerprints[outcome.student] = outcome.fingerprints
         lower = [name for name, cell in outcome.cells.items() if cell.trust == Trust.ASSERTED]
         noted = Noted(
             True, [*notes, *outcome.problems], list(outcome.flags), lower, outcome.seconds, outcome.findings

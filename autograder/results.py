@@ -18,7 +18,7 @@ from autograder.config import Course
 from autograder.errors import NotGradedYet
 from autograder.findings import Finding, finding_from_json
 from autograder.flags import Flag
-from autograder.similar import Pair
+from autograder.flags.pairs import Pair
 from autograder.verdicts import ExerciseResult, Verdict, judge, not_graded
 
 

@@ -48,6 +48,8 @@ class Terms:
         check_timeout: seconds for what one check asks of the student's code.
         notebook_timeout: seconds for a whole submission.
         surroundings: of the student's process.
+        given: code that everybody has: of the release and of the solution.
+        packages: the course's own, which everybody has as well.
         own_files: files that lie beside the instructor's notebook, by relative path; they replace the
             student's of the same name, as nbgrader does it.
     """
@@ -62,6 +64,8 @@ class Terms:
     check_timeout: float
     notebook_timeout: float
     surroundings: Surroundings
+    given: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
     own_files: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -141,6 +145,7 @@ class Outcome:
         findings: what the executed notebook shows, by exercise.
         notebook: the executed notebook as JSON text; empty when refused.
         flags: what an instructor should look at.
+        fingerprints: of what is the student's own, to compare with others (see `flags.fingerprints`).
         seconds: how long it took.
         sandboxed: whether the student's code was confined.
     """
@@ -152,6 +157,7 @@ class Outcome:
     findings: dict[str, Finding] = field(default_factory=dict)
     notebook: str = ""
     flags: tuple[Flag, ...] = ()
+    fingerprints: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     sandboxed: bool = True
 
@@ -176,6 +182,7 @@ class Outcome:
             cells={name: CellOutcome(**cell) for name, cell in record["cells"].items()},
             findings={name: finding_from_json(each) for name, each in record["findings"].items()},
             flags=tuple(Flag.from_json(flag) for flag in record["flags"]),
+            fingerprints=dict(record["fingerprints"]),
             seconds=float(record["seconds"]),
             sandboxed=bool(record["sandboxed"]),
         )

@@ -10,6 +10,7 @@ from autograder.config import Course, Settings
 from autograder.gradebook import kernelspec, source_cells
 from autograder.observing.client import Surroundings
 from autograder.sandbox import Limits
+from autograder.similar import given
 from autograder.task import Terms
 
 SECONDS_PER_CELL = 30
@@ -35,6 +36,8 @@ def make_terms(course: Course, assignment: Assignment, sandboxed: bool) -> Terms
         check_timeout=settings.check_timeout,
         notebook_timeout=settings.notebook_timeout,
         surroundings=surroundings(settings, sandboxed),
+        given=given(course, assignment),
+        packages=(settings.course_package,),
         own_files=_files_beside(course, assignment.name),
     )
 

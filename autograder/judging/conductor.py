@@ -20,7 +20,9 @@ from nbformat import NotebookNode
 from autograder.assignment import Exercise, find_exercises
 from autograder.findings import DELEGATED, find
 from autograder.flags import Flag
+from autograder.flags.cells import own_cells
 from autograder.judging.opening import Unreadable, open_notebook, restore
+from autograder.judging.own_work import fingerprints_of, suspicions
 from autograder.judging.plan import check_calls, ends_with_value, is_skipped, is_test
 from autograder.judging.session import Ended, Session, outputs_until
 from autograder.judging.trusted import Check, judge_cell
@@ -44,6 +46,7 @@ def conduct(terms: Terms, task: Task, start_child: StartChild) -> Outcome:
         problems = restore(notebook, _release(terms.release), terms.sources, terms.kernelspec, name)
     except Unreadable as reason:
         return Outcome(task.student, refused=str(reason))
+    own = own_cells(notebook, _release(terms.release))
     with tempfile.TemporaryDirectory(prefix="autograder-") as folder:
         randomness = int.from_bytes(hashlib.sha256(f"cells {task.seed}".encode()).digest()[:4], "big")
         session = Session(
@@ -66,7 +69,8 @@ def conduct(terms: Terms, task: Task, start_child: StartChild) -> Outcome:
         cells=cells,
         findings=find(_exercises(terms.release), notebook, unchanged),
         notebook=json.dumps(notebook, sort_keys=True) + "\n",
-        flags=tuple(grading.flags()),
+        flags=(*grading.flags(), *suspicions(own, terms)),
+        fingerprints=fingerprints_of(own, terms),
         seconds=round(time.monotonic() - began, 3),
         sandboxed=terms.surroundings.sandboxed,
     )
