@@ -42,6 +42,9 @@ TARGETS = ("main", "group", "main", "group", "worker", "main", "group", "main", 
 
 KILLED_AGAIN = 1 / 3
 """How often the second attempt is killed as well."""
+COMPARED = ("grades", "notebooks", "files", "temporary files")
+TEMPORARY = "tmp/"
+"""Folder of a site that the grader gets as TMPDIR."""
 PATIENCE = 15.0
 """Seconds after which a process that outlived its grader counts as left over."""
 
@@ -68,7 +71,7 @@ class Grader:
         Returns:
             How the command ended, and whether something was killed before.
         """
-        temporary = site.root / "tmp"
+        temporary = site.root / TEMPORARY
         temporary.mkdir(exist_ok=True)
         with (site.root / "grade.log").open("ab") as log:
             process = subprocess.Popen(
@@ -113,7 +116,7 @@ class Grader:
 
 def files_of(site: Site) -> frozenset[str]:
     """All files of a workspace and of its temporary folder."""
-    places = (site.workspace, site.root / "tmp")
+    places = (site.workspace, site.root / TEMPORARY)
     return frozenset(
         str(path.relative_to(site.root)) for place in places for path in place.rglob("*") if not path.is_dir()
     )
@@ -138,11 +141,13 @@ def compare(reference: Reference, site: Site) -> dict[str, list[str]]:
         found = notebook_differences(reference.site.executed(student), site.executed(student))
         notebooks += [f"{student}: {each}" for each in found]
     files = files_of(site)
+    changed = [f"{name} is missing" for name in sorted(reference.files - files)]
+    changed += [f"{name} is left over" for name in sorted(files - reference.files)]
     return {
         "grades": grades,
         "notebooks": notebooks,
-        "files": [f"{name} is missing" for name in sorted(reference.files - files)]
-        + [f"{name} is left over" for name in sorted(files - reference.files)],
+        "files": [each for each in changed if not each.startswith(TEMPORARY)],
+        "temporary files": [each for each in changed if each.startswith(TEMPORARY)],
     }
 
 
@@ -189,7 +194,7 @@ def _names(processes: Sequence[Process]) -> list[str]:
 
 def faults(run: dict[str, Any]) -> list[str]:
     """What is wrong with a run; nothing, if it ended as if nobody had killed it."""
-    found = [f"{kind}: {each}" for kind in ("grades", "notebooks", "files") for each in run[kind]]
+    found = [f"{kind}: {each}" for kind in COMPARED for each in run[kind]]
     found += [f"process left over: {each}" for each in run["left over"]]
     return [*found, f"the last attempt ended with {run['ended']}"] if run["ended"] else found
 
@@ -204,7 +209,8 @@ def summarize(runs: Sequence[dict[str, Any]], seconds: float, options: argparse.
         "undisturbed_seconds": round(seconds, 2),
         "runs": len(runs),
         "equal": sum(not (each["grades"] or each["notebooks"] or each["ended"]) for each in runs),
-        "without_left_over": sum(not (each["left over"] or each["files"]) for each in runs),
+        "no_process_left": sum(not each["left over"] for each in runs),
+        "no_file_left": sum(not (each["files"] or each["temporary files"]) for each in runs),
         "kills": sum(each["kills"] for each in runs),
         "by_target": {
             target: {
@@ -233,7 +239,7 @@ def report(result: dict[str, Any]) -> str:
         f"Killed runs: {result['equal']} of {result['runs']} ended equal to an undisturbed run "
         f"({result['submissions']} submissions in {shown(result['undisturbed_seconds'])} s, "
         f"{result['kills']} kills); "
-        f"{result['without_left_over']} of {result['runs']} left no process and no file behind",
+        f"{result['no_process_left']} left no process behind, {result['no_file_left']} no file",
         "",
         table(["killed", "runs", "killed in time", "equal"], rows),
     ]

@@ -61,16 +61,22 @@ def _command(pid: int) -> str:
     return ""
 
 
-def roles(processes: list[Process]) -> dict[int, str]:
-    """What each process of a grader's tree is for."""
+def roles(processes: list[Process], servers: frozenset[int] = frozenset()) -> dict[int, str]:
+    """What each process of a grader's tree is for.
+
+    The fork server may be two processes, one inside the sandbox and one outside. The inner one is known by
+    having children, so it is given in `servers` when it was seen before and has none at the moment.
+    """
     commands = {process.pid: process.command for process in processes}
-    found = {}
+    forking = {process.parent for process in processes if FORK_SERVER in process.command} | servers
+    found: dict[int, str] = {}
     for process in processes:
         above = commands.get(process.parent)
         if above is None:
             role = "main"
         elif FORK_SERVER in process.command:
-            role = "submission" if FORK_SERVER in above else "fork server"
+            outer = FORK_SERVER not in above
+            role = "fork server" if outer or process.pid in forking else "submission"
         elif POOL in process.command:
             role = "worker" if POOL in above else "pool"
         else:
@@ -115,6 +121,7 @@ class Watch(threading.Thread):
         self.samples: list[Sample] = []
         self.unreadable: set[str] = set()
         self._root = root
+        self._servers: frozenset[int] = frozenset()
         self._interval = interval
         self._done = threading.Event()
 
@@ -135,7 +142,9 @@ class Watch(threading.Thread):
     def _sample(self, processes: list[Process], seconds: float) -> Sample:
         memory: dict[str, int] = defaultdict(int)
         counted: dict[str, int] = defaultdict(int)
-        for pid, role in roles(processes).items():
+        found = roles(processes, self._servers)
+        self._servers |= {pid for pid, role in found.items() if role == "fork server"}
+        for pid, role in found.items():
             size = pss(pid)
             if size is not None:
                 memory[role] += size

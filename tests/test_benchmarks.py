@@ -286,22 +286,23 @@ def test_memory_is_read_where_the_process_is_there():
 def test_processes_of_a_grader_are_told_apart():
     server = f"python -m {processes.FORK_SERVER}"
     pool = f"python -c from {processes.POOL} import main"
-    found = [
+    outside = [
         processes.Process(10, 1, "autograder grade"),
-        processes.Process(11, 10, server),
-        processes.Process(12, 11, server),
-        processes.Process(13, 12, "sh"),
         processes.Process(14, 10, pool),
         processes.Process(15, 14, pool),
+        processes.Process(11, 10, server),
+        processes.Process(12, 11, server),
     ]
-    assert list(processes.roles(found).values()) == [
-        "main",
+    inside = [processes.Process(13, 12, server), processes.Process(16, 13, "sh")]
+    around = ["main", "pool", "worker", "fork server"]
+    assert list(processes.roles(outside + inside).values()) == [
+        *around,
         "fork server",
         "submission",
         "submission",
-        "pool",
-        "worker",
     ]
+    assert list(processes.roles(outside).values()) == [*around, "submission"]
+    assert list(processes.roles(outside, frozenset({12})).values()) == [*around, "fork server"]
 
 
 def test_memory_that_grows_is_seen():
@@ -338,7 +339,7 @@ def test_otter_gets_the_students_cells_and_leaves_experiments_out(lesson):
 
 
 def test_a_killed_run_is_equal_only_without_a_fault():
-    clean = {"grades": [], "notebooks": [], "files": [], "left over": [], "ended": 0}
+    clean = {**{kind: [] for kind in kill.COMPARED}, "left over": [], "ended": 0}
     assert kill.faults(clean) == []
     assert kill.faults({**clean, "grades": ["lost"], "left over": ["python"], "ended": 1}) == [
         "grades: lost",
