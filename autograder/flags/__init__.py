@@ -1,22 +1,33 @@
-"""What looks unusual, for an instructor to look at; a flag changes no score (a delegation is scored elsewhere)."""
+"""What looks unusual in a class, with evidence that an instructor can look at.
+
+A flag changes no score. (Where the work of an exercise was left to a library, the grader scores that, and
+flags it as well.) Flags come from two sides: the grader notes what a submission does while it runs, and this
+package reads what it says.
+
+- `source`: names in the text that no exercise needs: the grader's surroundings, a library's own counterpart.
+- `tokens` → `fingerprints` → `similarity` → `pairs`: submissions that agree more than is usual.
+- `page`: both as an instructor sees them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 KINDS = ("delegation", "tampering", "similar")
+"""The work was left to a library; the code reaches for the grader; two submissions agree."""
 
 
 @dataclass(frozen=True)
 class Flag:
-    """One thing to look at.
+    """One thing for an instructor to look at.
 
     Attributes:
         kind: one of `KINDS`.
         exercise: where it was seen; None: somewhere else in the submission.
         sentence: what was seen.
-        evidence: where exactly, such as the lines of code.
+        evidence: where exactly, such as the lines of code; empty: there is nothing more to see.
     """
 
     kind: str
@@ -25,12 +36,12 @@ class Flag:
     evidence: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """As plain data."""
         return asdict(self)
 
     @staticmethod
-    def from_json(data: dict[str, Any]) -> Flag:
-        """The flag of `to_json`.
+    def from_json(data: Mapping[str, Any]) -> Flag:
+        """The flag that `to_json` wrote down.
 
         Raises:
             KeyError, TypeError: it is no flag.
