@@ -59,6 +59,9 @@ def write_report(course: Course, name: str) -> Path:
         histogram=score_histogram(result),
         success=success_by_exercise(result),
         limit=NEEDS_HELP_BELOW,
+        lower_trust=sorted({test for student in result.students for test in student.lower_trust}),
+        slowest=slowest(result),
+        median_seconds=median([each.seconds for each in result.students if each.graded] or [0.0]),
     )
     path = course.workspace / "report.html"
     path.write_text(page, encoding="utf-8")
@@ -113,6 +116,12 @@ def students_in_need(result: ClassResult) -> list[tuple[StudentResult, str]]:
                 (student, "; ".join(f"{verdict}: {_few(names)}" for verdict, names in stuck.items()))
             )
     return sorted(listed, key=lambda entry: (entry[0].score, entry[0].student))
+
+
+def slowest(result: ClassResult, number: int = 5) -> list[StudentResult]:
+    """The submissions that took longest, the slowest first."""
+    graded = [student for student in result.students if student.graded and student.seconds]
+    return sorted(graded, key=lambda student: -student.seconds)[:number]
 
 
 def _few(names: list[str], limit: int = 4) -> str:

@@ -1,4 +1,4 @@
-"""Tests that are judged out of the student's reach: what they see, what they survive, what can be replayed."""
+"""Tests that are judged out of reach of a submission: what they survive, and how they are replayed."""
 
 import json
 import os
@@ -21,7 +21,7 @@ ANSWERS = {
     "memorized": "def double(x):\n    return {1: 2, 3: 6}[x]",
     "patches": "def double(x):\n    return 0\ndef check(*_, **__): pass\nimport tiny_checks\n"
     "tiny_checks.check = tiny_checks.observe = check",
-    "equal": "class Yes:\n    def __eq__(self, other): return True\n    def __ne__(self, other): return False\n"
+    "equal": "class Yes:\n    def __eq__(self, other): return True\n    __ne__ = lambda *_: False\n"
     "def double(x):\n    return Yes()",
     "library": "import operator\ndef double(x):\n    return operator.mul(2, x)",
     "exits": "import os\ndef double(x):\n    os._exit(0)",
@@ -165,6 +165,8 @@ def test_without_a_sandbox_every_report_says_so(tmp_path):
     tiny.hand_in(course, "ada", tiny.answer(tiny.released(course), **tiny.RIGHT))
     run = command(course, "grade", tiny.NAME, "--no-sandbox")
     assert "WITHOUT a sandbox" in run.stderr
-    assert json.loads(command(course, "grade", tiny.NAME, "--no-sandbox", "--json").stdout)["sandboxed"] is False
+    assert (
+        json.loads(command(course, "grade", tiny.NAME, "--no-sandbox", "--json").stdout)["sandboxed"] is False
+    )
     assert command(course, "report", tiny.NAME).returncode == 0
     assert "without a sandbox" in (course.workspace / "report.html").read_text(encoding="utf-8").lower()
