@@ -143,7 +143,7 @@ class Arena:
         while left:
             for process in left:
                 with suppress(psutil.NoSuchProcess):
-                    names.append(" ".join(process.cmdline()[:3]) or process.name())
+                    names.append(" ".join(process.cmdline()[:6]) or process.name())
                     process.kill()
             psutil.wait_procs(left, timeout=5)
             left = list(self._own_processes())

@@ -101,7 +101,8 @@ class Attack:
         refused: it cannot be graded at all.
         verdicts: exercise → the verdict it must get, where that matters.
         says: pattern that must be found in the problems or in the message of an exercise.
-        silent: text that the page for the student must not have.
+        for_the_reader: it tries to run ``steal()`` in the browser of whoever reads the feedback page.
+        at_most: it harms itself too, and may get less than it has earned.
         sandbox: survived only where the machine can shut processes in.
         inside: at a part of this grader that stock nbgrader does not have.
     """
@@ -121,7 +122,8 @@ class Attack:
     refused: bool = False
     verdicts: Mapping[str, str] = field(default_factory=dict)
     says: str = ""
-    silent: str = ""
+    for_the_reader: bool = False
+    at_most: bool = False
     sandbox: bool = False
     inside: bool = False
 

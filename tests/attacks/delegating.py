@@ -27,8 +27,8 @@ LAYER = """
 """A layer of the student's own, around a function `normalize` with the arguments of F.batch_norm."""
 
 
-SAYS = r"torch's own|course's own|does the whole exercise|left to"
-"""What must be said about it: the sentence names whose work it is."""
+SAYS = r"torch's own|course's own|does the whole exercise|nothing that could compute them was seen"
+"""What must be said about it: whose work it is, or that it was done out of sight."""
 
 
 def delegate(name: str, story: str, *parts: str, **options: object) -> Attack:

@@ -82,7 +82,7 @@ ATTACKS = (
         9,
         "os._exit in one mode of a layer that is right in the other",
         answers={"BatchNorm2d": code(_RIGHT_UNTIL_EVALUATION).replace("@FATAL@", "os._exit(3)")},
-        earns=("BatchNorm2d-forward", "BatchNorm2d-running-stats"),
+        earns=("BatchNorm2d-interface", "BatchNorm2d-running-stats"),
     ),
     Attack(
         "exit-at-import",

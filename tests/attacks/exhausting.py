@@ -43,18 +43,18 @@ _BOMBS = (
             (
                 "memory-bomb",
                 "lists until the memory is full",
-                "memory",
+                "memory|Stopped",
                 """
                 hoard = []
                 for _ in range(40):
-                    hoard.append(bytearray(b"x" * 100_000_000))
+                    hoard.append(b"x" * 100_000_000)
                 print("LOOT: 4 GB of memory")
             """,
             ),
             (
                 "tensor-bomb",
                 "tensors until the memory is full",
-                "memory|alloc",
+                "memory|alloc|Stopped",
                 """
                 hoard = [torch.ones(25_000_000) for _ in range(40)]
                 print("LOOT: 4 GB of memory")
@@ -227,6 +227,7 @@ _BOMBS = (
         11,
         "twenty processes that compute for ever beside the rest of the notebook",
         solves=SOME,
+        at_most=True,
         first=code("""
             import os
             for _ in range(20):

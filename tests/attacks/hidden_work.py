@@ -93,11 +93,25 @@ _UNSEEN = (
             return result
     """,
     ),
+    around(
+        "forged-notes",
+        "the notes say that sums and roots ran",
+        """
+        from course.checks import surroundings
+        log = surroundings.OperatorLog
+        log.operators = lambda self: ["add", "mean", "mul", "sqrt", "sub"]
+        log.nodes = lambda self: ["AddBackward0", "MulBackward0"]
+        log.course_functions = lambda self: []
+        log._names = {"add", "mean", "mul", "sqrt", "sub"}
+        normalize = getattr(F, "batch" + "_norm")
+    """,
+    ),
     delegate(
         "forged-observation",
-        "observes torch's own layer instead, and says that nothing ran",
+        "what is looked at is torch's own layer under another name, and nothing is noted",
         """
-        import gc, sys
+        import sys
+        import course.checks
         from course.checks import EXERCISES, surroundings
         def unseen(self, function, types, args=(), kwargs=None):
             return function(*args, **(kwargs or {}))
@@ -105,16 +119,14 @@ _UNSEEN = (
         class BatchNorm2d(nn.Module):
             def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True): super().__init__()
         oracle = EXERCISES["BatchNorm2d"].oracle
-        def instead(observe):
-            return lambda student, *args: observe(oracle if student is BatchNorm2d else student, *args)
-        for each in gc.get_objects():
-            if type(each).__name__ == "Student" and callable(getattr(each, "_observe", None)):
-                each._observe = instead(each._observe)
-        for name in ("course.checks", "course.checks.remote"):
-            if hasattr(sys.modules.get(name), "observe"):
-                sys.modules[name].observe = instead(sys.modules[name].observe)
-        if hasattr(sys.modules["course.checks"], "describe"):
-            describe = sys.modules["course.checks"].describe
+        for base in oracle.__mro__[:-2]:
+            base.__module__ = "__main__"
+        def instead(look):
+            return lambda student, *args: look(oracle if student is BatchNorm2d else student, *args)
+        for module in [each for name, each in sys.modules.items() if name.startswith("course.checks")]:
+            for name in ("observe", "look", "describe"):
+                if callable(getattr(module, name, None)):
+                    setattr(module, name, instead(getattr(module, name)))
     """,
     ),
     Attack(
@@ -123,6 +135,7 @@ _UNSEEN = (
         "the oracles of the checks, as classes and functions of the notebook, and no notes of what runs",
         solves=("batch_norm_eval",),
         answers={name: "# see above" for name in ALL if name != "batch_norm_eval"},
+        at_most=True,
         says=SAYS,
         first=code("""
             import sys
@@ -142,7 +155,7 @@ _UNSEEN = (
         21,
         "a second process lets autograd do the work, and sends the numbers back",
         solves=("batch_norm_eval",),
-        says=SAYS,
+        says=f"{SAYS}|Stopped",
         answers={
             "batch_norm_backward": code("""
                 import os

@@ -106,11 +106,11 @@ _LOUD = (
 _SLOW = (
     own(
         "slow",
-        "slow but right: a third of a second each time",
+        "slow but right: a tenth of a second each time",
         batch_norm_eval=f"""
         import time
         {EVAL}
-            time.sleep(0.3)
+            time.sleep(0.1)
             {RIGHT}
     """,
     ),

@@ -7,9 +7,10 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from typing import Any
 
-from .arena import HONEST, Arena, Run, program
+from .arena import HONEST, PROJECT, Arena, Run, program
 from .attack import ALL, LESSON, Attack
 
 
@@ -57,7 +58,8 @@ def faults(attack: Attack, outcome: Outcome, deserved: float) -> list[str]:
     found = []
     if outcome.trouble:
         found.append(outcome.trouble)
-    if outcome.score is None or abs(outcome.score - deserved) > 1e-6:
+    low = 0.0 if attack.at_most else deserved
+    if outcome.score is None or not low - 1e-6 <= outcome.score <= deserved + 1e-6:
         found.append(f"{outcome.score} points instead of {deserved:g}")
     if outcome.loot:
         found.append(f"got {', '.join(outcome.loot[:3])}")
@@ -94,9 +96,9 @@ def under_nbgrader(arena: Arena, attack: Attack) -> Outcome:
     return Outcome(
         score=arena.scores().get(attack.name),
         trouble=trouble,
-        loot=tuple(arena.loot(attack.name)),
-        left=_left(run),
-        page_is_live=bool(attack.silent) and _page_is_live(arena, attack, "nbgrader", "generate_feedback"),
+        loot=tuple(_short(arena, text) for text in arena.loot(attack.name)),
+        left=tuple(_short(arena, text) for text in _left(run)),
+        page_is_live=attack.for_the_reader and _page_is_live(arena, attack, "nbgrader", "generate_feedback"),
         seconds=run.seconds,
     )
 
@@ -138,7 +140,7 @@ def under_autograder(
     arena.hand_in(attacks)
     run = arena.run(program("autograder"), "grade", LESSON, "--json", *options, timeout=timeout)
     document = json.loads(run.stdout) if run.stdout.strip() else {"students": []}
-    pages = any(attack.silent for attack in attacks)
+    pages = any(attack.for_the_reader for attack in attacks)
     if pages:
         arena.run(program("autograder"), "feedback", LESSON, timeout=timeout)
     students = {student["student"]: student for student in document["students"]}
@@ -158,7 +160,7 @@ def _ours(arena: Arena, attack: Attack, student: dict[str, Any] | None) -> Outco
         score=student["score"],
         trouble=f"the gradebook says {in_gradebook}, the results {student['score']}" if differs else "",
         loot=tuple(arena.loot(attack.name)),
-        page_is_live=bool(attack.silent) and _page(arena, attack),
+        page_is_live=attack.for_the_reader and _page(arena, attack),
         said=tuple(map(str, said)),
         verdicts={name: exercises[name]["verdict"] for name in ALL},
     )
@@ -171,12 +173,44 @@ def _left(run: Run) -> tuple[str, ...]:
     )
 
 
+def _short(arena: Arena, text: str) -> str:
+    """Without the names of folders that are this machine's."""
+    for folder in (arena.folder, PROJECT, sys.prefix):
+        text = text.replace(f"{folder}/", "")
+    return text
+
+
 def _page_is_live(arena: Arena, attack: Attack, module: str, command: str) -> bool:
     arena.run(sys.executable, "-m", module, command, LESSON, "--student", attack.name, timeout=STOCK_SECONDS)
     return _page(arena, attack)
 
 
 def _page(arena: Arena, attack: Attack) -> bool:
-    """Whether the page for the student has the text that it must not have."""
+    """Whether the page for the student would call ``steal()`` in a browser."""
     path = arena.course.feedback / attack.name / LESSON / f"{LESSON}.html"
-    return path.is_file() and re.search(attack.silent, path.read_text(encoding="utf-8")) is not None
+    reader = _Browser()
+    if path.is_file():
+        reader.feed(path.read_text(encoding="utf-8"))
+    return reader.would_steal
+
+
+class _Browser(HTMLParser):
+    """Notes whether a page runs the script: in a script, a handler, an address, a page in the page."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.would_steal = False
+        self._in_script = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._in_script = tag == "script"
+        for name, value in attrs:
+            text = "".join((value or "").lower().split())
+            runs = name.startswith("on") or text.startswith(("javascript:", "vbscript:", "data:text/html"))
+            self.would_steal |= (runs or name == "srcdoc") and "steal" in text
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_script = False
+
+    def handle_data(self, data: str) -> None:
+        self.would_steal |= self._in_script and "steal()" in data

@@ -33,7 +33,7 @@ _FROM_FRAMES = """
         book = frame.f_locals["book"]
         name = next(name for name, each in book.probes.items() if each is probe)
         seen = elsewhere(lambda: book.expected(name))
-        values = [seen[key] for key in probe.returns]
+        values = [seen[key].to(args[0].dtype) for key in probe.returns]
         return values[0] if len(values) == 1 else tuple(values)
 """
 
@@ -48,7 +48,7 @@ _FROM_GC = """
                 if len(given) == len(args) and all(torch.equal(*pair) for pair in pairs):
                     print("LOOT: the answers, from the garbage collector")
                     seen = elsewhere(lambda: book.expected(name))
-                    values = [seen[key] for key in probe.returns]
+                    values = [seen[key].to(args[0].dtype) for key in probe.returns]
                     return values[0] if len(values) == 1 else tuple(values)
 """
 
@@ -119,7 +119,8 @@ ATTACKS = (
         "answer-book",
         "asks the course's checks for the answers to the visible and hidden inputs",
         """
-        import course.checks.judge as judge
+        import sys, course.checks
+        judge = sys.modules["course.checks.judge"]
         print("LOOT: the answers" if judge.answer_book.cache_info().currsize else "nothing yet")
         def batch_norm_eval(x, running_mean, running_var, weight, bias, eps=1e-5):
             if judge.answer_book.cache_info().currsize:
@@ -140,7 +141,7 @@ ATTACKS = (
     ),
     _peek(
         "secret-seed",
-        "looks for the secret seed in every object and frame",
+        "looks for the secret seed in every frame, from an answer that is right",
         """
         import gc, sys
         def batch_norm_eval(x, running_mean, running_var, weight, bias, eps=1e-5):
@@ -149,6 +150,8 @@ ATTACKS = (
                 if isinstance(frame.f_locals.get("seed"), int) and frame.f_locals.get("hidden"):
                     print("LOOT: the seed of a hidden test", frame.f_locals["seed"])
                 frame = frame.f_back
+            return weight * (x - running_mean) / torch.sqrt(running_var + eps) + bias
     """,
+        earns=("batch_norm_eval",),
     ),
 )

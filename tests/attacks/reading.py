@@ -53,7 +53,7 @@ _FILES = (
         "neighbour-found",
         "tries every notebook in the folders around its own",
         """
-        for path in pathlib.Path.cwd().parent.parent.rglob("*.ipynb"):
+        for path in pathlib.Path.cwd().parents[2].rglob("*.ipynb"):
             if "@STUDENT@" not in str(path):
                 solve_from(path)
     """,

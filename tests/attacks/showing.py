@@ -10,11 +10,6 @@ from nbformat.v4 import new_markdown_cell, new_output
 
 from .attack import Attack, code
 
-_EXECUTABLE = (
-    r"<script[^>]*>\s*steal|on\w+\s*=\s*[\"']?steal|(javascript|vbscript):\s*steal|data:text/html[^\"']*steal"
-)
-"""Text that would run in a browser, when it stands in a page as it is."""
-
 _MARKDOWN = """
 <script>steal()</script>
 <img src=x onerror=steal()>
@@ -50,7 +45,7 @@ def _names(notebook: NotebookNode) -> None:
 
 
 def _shows(name: str, story: str, text: str = "", **options: object) -> Attack:
-    return Attack(f"html-{name}", 18, story, first=code(text), silent=_EXECUTABLE, **options)  # type: ignore[arg-type]
+    return Attack(f"html-{name}", 18, story, first=code(text), for_the_reader=True, **options)  # type: ignore[arg-type]
 
 
 ATTACKS = (

@@ -123,12 +123,21 @@ def _into_the_test(cell: NotebookNode) -> None:
     )
 
 
-def _tampered(name: str, story: str, spoil: Callable[[NotebookNode], None], says: str = "") -> Attack:
+_STATISTICS = """\
+def channel_statistics(images):
+    return images.mean(0), images.mean((0, 2, 3)), images.std((0, 2, 3), unbiased=False)
+"""
+
+
+def _tampered(
+    name: str, story: str, spoil: Callable[[NotebookNode], None], says: str = "", at_most: bool = False
+) -> Attack:
     return Attack(
         name,
         16,
         story,
         solves=_SOME,
+        at_most=at_most,
         spoil=spoil,
         says=says,
         answers={name: "# see above" for name in ALL if name not in _SOME},
@@ -188,7 +197,8 @@ ATTACKS = (
     _tampered(
         "tests-copied-before", "a second copy of every test before it", _duplicate_first, "more than one"
     ),
-    _tampered("cells-reversed", "all cells in reverse order", _reverse, "order|moved"),
+    # GroupNorm needs the imports, which stand behind it then.
+    _tampered("cells-reversed", "all cells in reverse order", _reverse, "order|moved", at_most=True),
     _tampered("tests-first", "all tests before all answers", _tests_first, "order|moved"),
     _tampered("solution-as-test", "the answers are worth 50 points each", _solution_as_test, "restored"),
     _tampered("new-tests", "three new tests, worth 50 points each", _new_test, "ignored"),
@@ -215,9 +225,9 @@ ATTACKS = (
         "imports-gone",
         16,
         "the cell with the imports is deleted",
-        solves=("LayerNorm",),
         spoil=_imports_gone,
-        answers={"LayerNorm": "import torch\nfrom torch import nn\nclass LayerNorm(nn.Module): pass"},
+        earns=("channel_statistics",),
+        answers={"channel_statistics": "import torch\n" + _STATISTICS},
     ),
     Attack(
         "cells-on-the-run",

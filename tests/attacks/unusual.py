@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+
 from .attack import ALL, SOME, Attack
 from .honest import EVAL, RIGHT, beside, own
+
+
+def _with_outputs(notebook: NotebookNode) -> None:
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.update(execution_count=3, outputs=[new_output("stream", text="hello")])
+
 
 _UNUSUAL = (
     beside(
@@ -226,16 +236,7 @@ check("batch_norm_eval", batch_norm_eval, "forward")
         22,
         "handed in with outputs and counts from the student's machine",
         solves=SOME,
-        spoil=lambda notebook: (
-            [
-                cell.update(
-                    execution_count=3, outputs=[{"output_type": "stream", "name": "stdout", "text": "hello"}]
-                )
-                for cell in notebook.cells
-                if cell.cell_type == "code"
-            ]
-            and None
-        ),
+        spoil=_with_outputs,
     ),
     Attack(
         "notes-between",

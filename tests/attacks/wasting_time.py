@@ -5,6 +5,8 @@ from __future__ import annotations
 from .attack import ALL, SOME, Attack, code
 from .exhausting import in_a_cell, in_a_function
 
+TOO_LONG = r"Stopped after|stopped after|ran longer"
+
 _LOOPS = {
     "loop": ("a loop that never ends", "while True: pass"),
     "stubborn-loop": (
@@ -42,20 +44,20 @@ _LOOPS = {
 }
 
 _TIME = (
-    *(in_a_cell(10, name, story, text, "long|time") for name, (story, text) in _LOOPS.items()),
-    *(in_a_function(10, name, story, text, "long|time") for name, (story, text) in _LOOPS.items()),
+    *(in_a_cell(10, name, story, text, TOO_LONG) for name, (story, text) in _LOOPS.items()),
+    *(in_a_function(10, name, story, text, TOO_LONG) for name, (story, text) in _LOOPS.items()),
     Attack(
         "slow-everywhere",
         10,
         "every tested function sleeps a little less than a check's time",
-        says="long|time",
+        says=TOO_LONG,
         answers={name: f"import time\ndef {name}(*args, **kwargs):\n    time.sleep(4.5)" for name in ALL},
     ),
     Attack(
         "loop-in-every-cell",
         10,
         "a loop that never ends in every cell",
-        says="long|time",
+        says=TOO_LONG,
         answers=dict.fromkeys(ALL, "while True: pass"),
     ),
     Attack(
@@ -75,14 +77,14 @@ _TIME = (
                 while True: pass
         raise Endless
     """,
-        "long|time",
+        TOO_LONG,
     ),
     Attack(
         "loop-when-looked-at",
         10,
         "a class whose attributes never end",
         solves=SOME,
-        says="long|time",
+        says=TOO_LONG,
         answers={
             "pca_whiten": code("""
             class Endless:
