@@ -82,15 +82,21 @@ def _restore_missing(submission: NotebookNode, released: dict[str, NotebookNode]
     """Deleted cells, back behind the released cell that they followed."""
     missing = []
     position = -1
+    places = _places(submission)
     for name, original in released.items():
-        places = [index for index, cell in enumerate(submission.cells) if grade_id(cell) == name]
-        if places:
-            position = places[0]
+        if name in places:
+            position = places[name]
         else:
             position += 1
             submission.cells.insert(position, deepcopy(original))
             missing.append(name)
+            places = _places(submission)
     return [f"The cell {name} was missing; it was put back as released." for name in missing]
+
+
+def _places(notebook: NotebookNode) -> dict[str, int]:
+    """Where nbgrader's cells stand."""
+    return {name: index for index, cell in enumerate(notebook.cells) if (name := grade_id(cell))}
 
 
 def _restore_order(submission: NotebookNode, order: list[str]) -> list[str]:
