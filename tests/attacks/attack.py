@@ -41,7 +41,6 @@ SOME = ("channel_statistics", "batch_norm_eval", "InstanceNorm2d")
 LOOT = "LOOT: "
 
 ROWS = {
-    0: "found while attacking the grader itself",
     1: "an answer that equals everything; a Tensor subclass that lies",
     2: "a number shown in the test cell, as a partial score",
     3: "the test cell's text is rewritten before it runs",
