@@ -11,6 +11,7 @@
     throughput   all sides, side by side (they are in sides)
     scaling      time and memory of large classes
     kill         a hundred runs, each killed in the middle
+    page         docs/benchmarks.md from the kept results
     attack_table what hostile submissions get from nbgrader and from the grader
 
 Both sides of a comparison run in one go on the same machine. Everything is written below one scratch folder;

@@ -1,7 +1,8 @@
 """All benchmarks, one after the other: ``python -m benchmarks [--quick]``.
 
-The report goes to stdout, progress to stderr, the figures to ``benchmarks/results/``. The whole takes hours;
-``--quick`` takes minutes, says the same about less, and keeps nothing.
+The report goes to stdout, progress to stderr, the figures to ``benchmarks/results/`` and from there to
+``docs/benchmarks.md``. The whole takes most of an hour on two cores; ``--quick`` takes some minutes, says the
+same about less, and keeps nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import kill, scaling, throughput
+from benchmarks import kill, page, scaling, throughput
 from benchmarks.figures import save
 from benchmarks.sites import machine
 
@@ -50,6 +51,7 @@ def main() -> None:
         print(f"({name} took {time.perf_counter() - begin:.0f} s)", flush=True)
         if not options.quick:
             save(name, result)
+            page.PAGE.write_text(page.page(), encoding="utf-8")
 
 
 def _passed_on(options: argparse.Namespace, name: str) -> list[str]:

@@ -18,7 +18,7 @@ import pytest
 
 from autograder.config import find_course
 from autograder.release import release
-from benchmarks import bare, kill, otter, processes, scaling
+from benchmarks import bare, kill, otter, page, processes, scaling
 from benchmarks.answers import mistakes, right_answers, right_sets
 from benchmarks.classes import BLOCK, LESSON, Lesson, fill, make_class, notebook_of, read_lesson
 from benchmarks.figures import fit_line, spread, table
@@ -351,3 +351,22 @@ def test_a_killed_run_is_equal_only_without_a_fault():
 def test_half_of_the_killed_runs_lose_their_whole_group_or_a_helper():
     assert kill.TARGETS.count("group") * 2 >= len(kill.TARGETS) - 2
     assert {"main", "group", "worker", "fork server"} == set(kill.TARGETS)
+
+
+# --- The page -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not page.PAGE.is_file(), reason="nothing was measured yet")
+def test_the_page_holds_the_figures_that_were_kept():
+    assert page.PAGE.read_text(encoding="utf-8") == page.page(), "run: python -m benchmarks.page"
+
+
+def test_the_page_is_made_of_the_results_that_are_there(tmp_path):
+    options = scaling.parser().parse_args([])
+    run = {"submissions": 10, "wall": 2.0, "per_second": 5.0, "wrong": [], "roles": {}}
+    result = scaling.summarize([run, {**run, "submissions": 20, "wall": 3.0}], options)
+    (tmp_path / "scaling.json").write_text(json.dumps(result))
+    text = page.page(tmp_path)
+    assert "## Large classes" in text
+    assert "0.1 s a submission" in text
+    assert "## Killed runs" not in text
