@@ -37,6 +37,7 @@ from .attack import ALL, LESSON, LOOT, Attack
 
 PROJECT = Path(__file__).resolve().parents[2]
 TOKEN = "ATTACK_TOKEN"
+SECONDS_TO_END = 10.0
 SECRET = "correct-horse-battery-staple"
 HONEST = Attack("ada", 22, "everything is right", solves=ALL, earns=ALL)
 """Is in every class: an attack must not cost her a point, and her work is worth stealing."""
@@ -128,7 +129,7 @@ class Arena:
             except subprocess.TimeoutExpired:
                 code = None
         seconds = time.monotonic() - start
-        survivors = self.end_survivors(grace=0.0 if code is None else 3.0)
+        survivors = self.end_survivors(grace=0.0 if code is None else SECONDS_TO_END)
         process.wait()
         texts = (path.read_text(errors="replace") for path in log)
         return Run(code, *texts, seconds, tuple(survivors), tuple(self.remove_stowaways()))
@@ -137,7 +138,7 @@ class Arena:
         """Processes that carry the token, after some seconds of grace; they are killed."""
         end = time.monotonic() + grace
         while (left := list(self._own_processes())) and time.monotonic() < end:
-            time.sleep(0.05)
+            time.sleep(0.2)
         names = []
         # Again and again: a process that is about to be killed may just have forked.
         while left:
