@@ -154,7 +154,7 @@ def doctor(assignments: tuple[str, ...], workspace: Path | None, no_sandbox: boo
     for finding in examine(course, list(assignments or _all(course)), sandboxed=not no_sandbox):
         found.append(finding)
         if not as_json:
-            _screen().print(terminal.finding_line(finding))
+            _screen().print(terminal.finding_row(finding))
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in found], ensure_ascii=False, indent=1))
     sys.exit(1 if any(finding.state is State.BAD for finding in found) else 0)

@@ -138,10 +138,15 @@ def _flag_lines(result: ClassResult) -> Iterator[Text]:
 _SIGNS = {State.GOOD: ("✓", "green"), State.WARNING: ("!", "yellow"), State.BAD: ("✗", "bold red")}
 
 
-def finding_line(finding: Finding) -> Text:
-    """One finding of the doctor."""
+def finding_row(finding: Finding) -> Table:
+    """One finding of the doctor; long sentences stay in their column."""
     sign, style = _SIGNS[finding.state]
-    return Text(f"{sign} {finding.topic:<8}", style=style) + _safe(finding.sentence)
+    row = Table.grid(padding=(0, 1))
+    row.add_column(width=1)
+    row.add_column(width=7)
+    row.add_column()
+    row.add_row(Text(sign, style=style), Text(finding.topic, style="dim"), _safe(finding.sentence))
+    return row
 
 
 def replay_lines(again: Replay) -> Iterator[Text]:

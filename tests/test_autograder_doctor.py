@@ -79,10 +79,9 @@ def test_what_would_keep_grading_from_working_is_bad(tmp_path):
     course = tiny.make_course(tmp_path, settings='preload = ["no_such_module"]\ncheck = "tiny:nothing"')
     run = command(course, "doctor", tiny.NAME)
     assert run.returncode == 1
-    assert "no_such_module" in run.stderr
-    assert "tiny:nothing" in run.stderr
-    assert "must name both check and observe" in run.stderr
-    assert "not released yet" in run.stderr
+    said = " ".join(run.stderr.split())
+    for part in ("no_such_module", "tiny:nothing", "must name both check and observe", "not released yet"):
+        assert part in said
 
 
 def test_a_changed_source_is_noticed(tmp_path):
