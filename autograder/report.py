@@ -10,6 +10,7 @@ from statistics import mean, median
 from autograder.assignment import load_assignment
 from autograder.charts import score_histogram, success_by_exercise
 from autograder.config import Course
+from autograder.flags.page import MOST_STUDENTS, flagged_views, pair_views
 from autograder.pages import render
 from autograder.results import ClassResult, StudentResult, collect
 from autograder.verdicts import Verdict
@@ -61,6 +62,9 @@ def write_report(course: Course, name: str) -> Path:
         limit=NEEDS_HELP_BELOW,
         lower_trust=sorted({test for student in result.students for test in student.lower_trust}),
         slowest=slowest(result),
+        flagged=flagged_views({student.student: student.flags for student in result.students}),
+        most_flagged=MOST_STUDENTS,
+        pairs=pair_views(result.pairs),
         median_seconds=median([each.seconds for each in result.students if each.graded] or [0.0]),
     )
     path = course.workspace / "report.html"

@@ -34,8 +34,9 @@ RARE = 0.1
 """Pairs are looked for among fingerprints that at most this part of the class has."""
 COMMON = 0.5
 """A fingerprint of more than this part of the class weighs nothing."""
-ALWAYS_RARE = 3
-"""So many students may share a fingerprint in a class of any size."""
+RARE_AT_LEAST, COMMON_AT_LEAST = 10, 3
+"""So many students may share a fingerprint in a small class before it is no more rare, and before it is
+common."""
 ABSENT = 10
 """Students added in thought, with other answers: in a class of two all that is shared is also common."""
 SAMPLE = 4000
@@ -140,8 +141,8 @@ class _Part:
         values, had_by = np.unique(np.concatenate(list(own.values())), return_counts=True)
         # What one student has weighs as if two had it: a copy must not hide behind lines that were put in.
         self._weights = np.log2((students + ABSENT) / np.maximum(2, had_by)) ** 2
-        self._weights[had_by > max(ALWAYS_RARE, COMMON * students)] = 0
-        rare = (had_by > 1) & (had_by <= max(ALWAYS_RARE, RARE * students))
+        self._weights[had_by > max(COMMON_AT_LEAST, COMMON * students)] = 0
+        rare = (had_by > 1) & (had_by <= max(RARE_AT_LEAST, RARE * students))
         self._own = [np.searchsorted(values, own[name]) for name in self._names]
         self._rare = [codes[rare[codes]] for codes in self._own]
         self._weight = [float(self._weights[codes].sum()) for codes in self._own]

@@ -119,6 +119,7 @@ def _flags(cell: str, seen: Sequence[_Seen], lines: Sequence[str]) -> Iterator[F
     for exercise, kind, what in dict.fromkeys((each.exercise, each.kind, each.what) for each in seen):
         here = [each for each in seen if (each.exercise, each.kind, each.what) == (exercise, kind, what)]
         names = list(dict.fromkeys(each.name for each in here if each.name))
+        names = [name for name in names if not any(other.endswith(f".{name}") for other in names)]
         numbers = sorted({each.line for each in here})
         where = f"The cell of {cell}" if cell == exercise else cell.capitalize()
         answer = f", in the answer to {exercise}," if exercise not in ("", cell) else ""
@@ -126,14 +127,14 @@ def _flags(cell: str, seen: Sequence[_Seen], lines: Sequence[str]) -> Iterator[F
         yield Flag(
             kind,
             exercise or None,
-            f"{where}{answer} {what}{': ' if names else ''}{_some(names, ', ', 'more')}.",
-            _some(evidence, "\n", "more lines"),
+            f"{where}{answer} {what}{': ' if names else ''}{_some(names, ', ')}.",
+            _some(evidence, "\n"),
         )
 
 
-def _some(items: Sequence[str], separator: str, more: str) -> str:
+def _some(items: Sequence[str], separator: str) -> str:
     rest = len(items) - MOST_LINES
-    return separator.join([*items[:MOST_LINES], *([f"and {rest} {more}"] if rest > 0 else [])])
+    return separator.join([*items[:MOST_LINES], *([f"and {rest} more"] if rest > 0 else [])])
 
 
 class _Cell:
@@ -216,9 +217,7 @@ class _Statement:
             case ast.FunctionDef(name=name) if name in METHODS:
                 yield "tampering", METHODS[name], name
             case ast.Constant(value=str() as text) if not is_inner:
-                for pattern, says in TEXTS.items():
-                    if found := re.search(pattern, text):
-                        yield "tampering", says, found.group()
+                yield from _in_text(text)
             case ast.BinOp() | ast.JoinedStr():
                 yield from self._text(node)
             case ast.Assign(targets=targets) | ast.Delete(targets=targets):
@@ -266,8 +265,9 @@ class _Statement:
         return any(word in _plain(rest) for word in self._words)
 
     def _text(self, node: ast.expr) -> Iterator[_What]:
-        """A text that is put together, and is a name that does the whole exercise."""
+        """A text that is put together."""
         text = self._reading.text(node)
+        yield from _in_text(text)
         if re.fullmatch(r"[\w.]+", text) and any(word in _plain(text) for word in self._words):
             yield "delegation", _HIDES, text
 
@@ -314,6 +314,12 @@ class _Statement:
                 dotted = self._reading.dotted(inner)
                 if dotted and self._does_it_all(dotted):
                     yield "delegation", _HIDES, dotted
+
+
+def _in_text(text: str) -> Iterator[_What]:
+    for pattern, what in TEXTS.items():
+        if found := re.search(pattern, text):
+            yield "tampering", what, found.group()
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
