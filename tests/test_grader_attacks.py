@@ -17,13 +17,13 @@ from attacks.outcome import ClassOutcome, faults, under_autograder
 from autograder import sandbox
 
 SETTINGS = {
-    "check_timeout": 2.0,
-    "notebook_timeout": 12.0,
+    "check_timeout": 4.0,
+    "notebook_timeout": 20.0,
     "memory_megabytes": 1000,
     "disk_megabytes": 64,
     "max_processes": 48,
 }
-SECONDS_PER_CELL = 2.0
+SECONDS_PER_CELL = 4.0
 SECONDS_PER_CLASS = 240.0
 
 CLASSES = {
