@@ -417,6 +417,12 @@ def test_delegation_is_named(text: str, says: str, norms: Lesson):
     assert all("line " in flag.evidence for flag in flags)
 
 
+def test_the_name_of_an_exercise_counts_where_no_counterparts_are_known():
+    [flag] = scan({"GroupNorm": "from torch import nn\nclass GroupNorm(nn.GroupNorm): pass"}, Lesson())
+    assert flag.sentence == "The cell of GroupNorm uses what does the whole exercise: torch.nn.GroupNorm."
+    assert flag.exercise == "GroupNorm"
+
+
 def test_an_answer_in_a_cell_of_its_own_is_looked_at_as_well(norms: Lesson):
     [flag] = scan({"BatchNorm2d": "# see above", "cell 9": "class BatchNorm2d(nn.BatchNorm2d): pass"}, norms)
     assert flag.exercise == "BatchNorm2d"
@@ -504,6 +510,10 @@ def test_a_comparison_below_the_answer_is_not_flagged(norms: Lesson):
         inspect.getsource(answer) + "\nprint(BatchNorm2d(3)(x) - nn.BatchNorm2d(3)(x))\nassert nn.BatchNorm2d"
     )
     assert scan({"BatchNorm2d": text}, norms) == []
+
+
+def test_warnings_about_the_text_are_not_the_graders(norms: Lesson):
+    assert scan({"cell 3": "x = '\\d'\nassert (x, 'always true')\nx is 3"}, norms) == []
 
 
 def test_released_lines_are_not_flagged(norms: Lesson):

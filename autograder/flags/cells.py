@@ -6,6 +6,8 @@ from nbformat import NotebookNode
 
 from autograder.notebooks import grade_id, is_graded, is_solution
 
+_OWN = "cell "
+
 
 def own_cells(notebook: NotebookNode, release: NotebookNode) -> dict[str, str]:
     """Name → text of the code cells that are not as they were released, in the notebook's order.
@@ -19,8 +21,13 @@ def own_cells(notebook: NotebookNode, release: NotebookNode) -> dict[str, str]:
         is_test = is_graded(cell) and not is_solution(cell)
         if cell.cell_type == "code" and not is_test and cell.source not in given and cell.source.strip():
             name = grade_id(cell) if is_solution(cell) else None
-            found[name if name and name not in found else f"cell {place}"] = cell.source
+            found[name if name and name not in found else f"{_OWN}{place}"] = cell.source
     return found
+
+
+def is_answer(name: str) -> bool:
+    """Whether a cell of that name is the one of an exercise, and not one of the student's own."""
+    return not name.startswith(_OWN)
 
 
 def given_texts(*notebooks: NotebookNode) -> list[str]:

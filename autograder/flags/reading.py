@@ -12,6 +12,7 @@ import base64
 import binascii
 import codecs
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -48,7 +49,7 @@ def statements(source: str) -> list[Statement]:
     """
     lines = [_without_magic(line) for line in source.split("\n")]
     try:
-        return [Statement(node, list(ast.walk(node))) for node in ast.parse("\n".join(lines)).body]
+        return [Statement(node, list(ast.walk(node))) for node in _parse("\n".join(lines))]
     except _ERRORS:
         found = ((number, node) for number, line in enumerate(lines) for node in _read_line(line))
         return [Statement(node, list(ast.walk(node)), number) for number, node in found]
@@ -71,10 +72,16 @@ def _read_line(line: str) -> list[ast.stmt]:
     line = line.strip()
     for text in (line, f"{line} pass"):
         try:
-            return ast.parse(text).body
+            return _parse(text)
         except _ERRORS:
             continue
     return []
+
+
+def _parse(text: str) -> list[ast.stmt]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the student's text, such as an invalid "\\d"
+        return ast.parse(text).body
 
 
 class Reading:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from autograder.flags import Flag
+from autograder.flags.cells import is_answer
 from autograder.flags.reading import Reading, Statement, bound_names, magics, statements
 from autograder.flags.suspicions import (
     ATTRIBUTES,
@@ -49,7 +50,7 @@ class Lesson:
 
     Attributes:
         counterparts: exercise → parts of names that do its whole work, such as "batch_norm". Underscores and
-            capitals do not matter. The exercise's own name is always one.
+            capitals do not matter. The exercise's own name always counts, also of one that is missing here.
         given: text of the released cells: their imports hold, and their lines are not the student's.
         checks: the package of the course's checks; empty: it has none.
         modules: names of modules that lie beside the notebook: what is in them is the student's own.
@@ -121,7 +122,7 @@ def _flags(cell: str, seen: Sequence[_Seen], lines: Sequence[str]) -> Iterator[F
         names = list(dict.fromkeys(each.name for each in here if each.name))
         names = [name for name in names if not any(other.endswith(f".{name}") for other in names)]
         numbers = sorted({each.line for each in here})
-        where = f"The cell of {cell}" if cell == exercise else cell.capitalize()
+        where = f"The cell of {cell}" if is_answer(cell) else cell.capitalize()
         answer = f", in the answer to {exercise}," if exercise not in ("", cell) else ""
         evidence = [f"line {number}: {lines[number - 1].strip()[:200]}" for number in numbers]
         yield Flag(
@@ -158,7 +159,7 @@ class _Cell:
 
     def look(self, text: str) -> Iterator[_Seen]:
         """Everything that is unusual, in any order."""
-        exercise = self._name if self._name in self._lesson.counterparts else ""
+        exercise = self._name if is_answer(self._name) else ""
         for number, command in magics(text):
             if not HONEST_COMMAND.match(command):
                 yield _Seen("tampering", "gives a command to the shell or to IPython", "", number, exercise)
