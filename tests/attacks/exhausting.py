@@ -66,8 +66,8 @@ _BOMBS = (
                 "process",
                 """
                 import os, time
-                children = []
-                for _ in range(300):
+                children = globals().setdefault("children", [])
+                while len(children) < 300:
                     try:
                         children.append(os.fork())
                     except OSError:
