@@ -13,7 +13,7 @@ from torch import Tensor
 
 from course.checks.compare import seen_by
 from course.checks.framework import Aspect, Exercise, Probe, tensors_in, to_float64
-from course.checks.plain import Observation
+from course.checks.plain import Observation, are_texts
 from course.checks.surroundings import may_compute
 
 UNREADABLE = "What came back from your code's process was not what the check asked for."
@@ -119,7 +119,7 @@ NOTES = ("operators", "nodes", "course functions", "read-outs")
 def _names(seen: Observation, key: str) -> list[str] | None:
     """The strings under a key; None when something else is there."""
     names = seen.get(key)
-    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
+    return names if isinstance(names, list) and are_texts(names) else None
 
 
 def _does_it_all(exercise: Exercise, name: str) -> bool:

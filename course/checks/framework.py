@@ -17,6 +17,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -206,7 +207,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
     elif isinstance(value, dict | tuple):
         for item in value.values() if isinstance(value, dict) else value:
             yield from tensors_in(item)
-    elif dataclasses.is_dataclass(value):
+    elif hasattr(value, "__dataclass_fields__"):
         for item in vars(value).values():
             yield from tensors_in(item)
 
@@ -281,17 +282,17 @@ class Exercise:
     misconceptions: tuple[Misconception, ...]
     shortcuts: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def groups(self) -> tuple[str, ...]:
         """Names of the test cells, in order."""
         return tuple(dict.fromkeys(aspect.group for aspect in self.aspects))
 
-    @property
+    @cached_property
     def required(self) -> tuple[str, ...]:
         """Names of the arguments without a default."""
         return tuple(part for part in self._arguments() if "=" not in part)
 
-    @property
+    @cached_property
     def optional(self) -> tuple[str, ...]:
         """Names of the arguments with a default."""
         return tuple(part.split("=")[0] for part in self._arguments() if "=" in part)

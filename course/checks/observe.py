@@ -11,6 +11,7 @@ import contextlib
 import copy
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -71,8 +72,7 @@ def observe(
         notes = _Notes(probe, log)
         try:
             with time_limited(time_limit):
-                with log:
-                    _observe(student, probe, notes)
+                _observe(student, probe, notes)
                 # Work in numpy shows in no operator. Once more, then, to see how the numbers were taken out.
                 if not may_compute(log.operators()) and _asks_to_compute(probe):
                     with read_outs:
@@ -120,7 +120,9 @@ def describe(student: object) -> Observation:
         seen["origin"] = [cut(origin)]
     if kind in ("class", "function"):
         with contextlib.suppress(TypeError, ValueError):
-            signature = inspect.signature(student).replace(return_annotation=inspect.Signature.empty)  # type: ignore[arg-type]
+            signature = inspect.signature(student)  # type: ignore[arg-type]
+            if signature.return_annotation is not signature.empty:
+                signature = signature.replace(return_annotation=signature.empty)
             parameters = signature.parameters.values()
             seen["signature"] = cut(str(signature)[1:-1])
             seen["positional"] = [
@@ -146,6 +148,10 @@ class _Notes:
         self.seen: Observation = {}
         self.log = log
         self._looks_at = probe.looks_at
+
+    def logged(self) -> AbstractContextManager[Any]:
+        """Context for the student's work on the probe's numbers."""
+        return self.log or contextlib.nullcontext()
 
     def wants(self, key: str) -> bool:
         """Whether an aspect looks at the key."""
@@ -180,25 +186,26 @@ def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
 
 def _observe_call(function: Callable[..., Any], probe: CallProbe, notes: _Notes) -> None:
     # As in use: an input asks for a gradient only where one is wanted.
-    with unlogged():
-        with_grad = probe.grad_output is not None
-        arguments = {name: _materialize(value, with_grad) for name, value in probe.inputs.items()}
+    with_grad = probe.grad_output is not None
+    arguments = {name: _materialize(value, with_grad) for name, value in probe.inputs.items()}
     # In inference mode nothing that runs inside the function can be differentiated.
     with torch.inference_mode(not probe.autograd):
-        for when in ("", ", called again"):
-            # A copy with a history: work in place shows in the copy, and is no error of autograd's.
-            with unlogged():
-                given = {
-                    name: value.clone() if isinstance(value, Tensor) else value
-                    for name, value in arguments.items()
-                }
+        given = _copies(arguments)
+        with notes.logged():
             returned = function(*given.values(), **probe.options)
-            _record_returned(returned, probe, when, notes)
-            if not when:
-                for name, value in given.items():
-                    _record_input(name, value, notes)
-                _record_gradients(returned, probe, arguments, notes)
-                _record_layer(returned, probe, arguments, notes)
+            _record_returned(returned, probe, "", notes)
+            for name, value in given.items():
+                _record_input(name, value, notes)
+            _record_gradients(returned, probe, arguments, notes)
+            _record_layer(returned, probe, arguments, notes)
+        # The same numbers once more. How they came about has been seen.
+        returned = function(*_copies(arguments).values(), **probe.options)
+        _record_returned(returned, probe, ", called again", notes)
+
+
+def _copies(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Copies with a history: work in place shows in the copy, and is no error of autograd's."""
+    return {name: value.clone() if isinstance(value, Tensor) else value for name, value in arguments.items()}
 
 
 def _materialize(value: Any, with_grad: bool) -> Any:
@@ -289,9 +296,12 @@ def _observe_module(make: Callable[..., nn.Module], probe: ModuleProbe, notes: _
     with torch.no_grad():
         for name, value in probe.state.items():
             # A copy into the tensor itself: works for parameters, buffers and plain attributes alike.
-            tensor = _attribute(module, name)
-            with unlogged():
-                tensor.copy_(value)
+            _attribute(module, name).copy_(value)
+    with notes.logged():
+        _take_steps(module, make, probe, notes)
+
+
+def _take_steps(module: nn.Module, make: Callable[..., nn.Module], probe: ModuleProbe, notes: _Notes) -> None:
     original: nn.Module | None = None
     # A backward pass frees its graph, which shows in a later one if the layer holds on to it. The others are idle.
     backward = [any(notes.wants(key) for key in _gradient_keys(probe, step)) for step in probe.steps]
@@ -313,9 +323,7 @@ def _observe_module(make: Callable[..., nn.Module], probe: ModuleProbe, notes: _
 
 
 def _build(make: Callable[..., nn.Module], probe: ModuleProbe) -> nn.Module:
-    module = make(*probe.arguments, **probe.options)
-    with unlogged():
-        return module.to(probe.dtype)
+    return make(*probe.arguments, **probe.options).to(probe.dtype)
 
 
 def _attribute(module: nn.Module, name: str) -> Tensor:
@@ -344,7 +352,8 @@ def _gradient_keys(probe: ModuleProbe, step: Step) -> list[str]:
 
 def _forward(module: nn.Module, probe: ModuleProbe, step: Forward, notes: _Notes, backward: bool) -> None:
     module.train(step.training)
-    module.zero_grad()
+    if backward:
+        module.zero_grad()
     # As in use: an input asks for a gradient only where one is wanted.
     with unlogged():
         leaf = step.x.detach().clone().requires_grad_(step.grad_output is not None)

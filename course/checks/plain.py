@@ -6,6 +6,7 @@ is graded (`wire.py`).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -107,24 +108,22 @@ def type_name(value: Any) -> str:
 
 def is_observation(value: object) -> bool:
     """Whether this is an `Observation` and nothing more."""
-    return (
-        type(value) is dict
-        and all(_is_text(key) for key in value)
-        and all(_is_value(item) for item in value.values())
-    )
+    return type(value) is dict and are_texts(value) and all(_is_value(item) for item in value.values())
+
+
+def are_texts(values: Collection[object]) -> bool:
+    """Whether all of these are strings, and none too long."""
+    return not values or (set(map(type, values)) == {str} and max(map(len, values)) <= LONGEST_TEXT)  # type: ignore[arg-type]
 
 
 def _is_value(value: object) -> bool:
-    if type(value) is Tensor:
-        return value.numel() <= LARGEST
-    if value is None or type(value) in (bool, int, float):
-        return True
-    if type(value) is str:
-        return len(value) <= LONGEST_TEXT
-    if type(value) is dict:
-        return set(value) == _TROUBLE and all(_is_text(text) for text in value.values())
-    return type(value) is list and len(value) <= LONGEST_LIST and all(_is_text(text) for text in value)
-
-
-def _is_text(value: object) -> bool:
-    return type(value) is str and len(value) <= LONGEST_TEXT
+    kind = type(value)
+    if kind is Tensor:
+        return value.numel() <= LARGEST  # type: ignore[attr-defined]
+    if kind is list:
+        return len(value) <= LONGEST_LIST and are_texts(value)  # type: ignore[arg-type]
+    if kind is dict:
+        return value.keys() == _TROUBLE and are_texts(value.values())  # type: ignore[attr-defined]
+    if kind is str:
+        return len(value) <= LONGEST_TEXT  # type: ignore[arg-type]
+    return value is None or kind in (bool, int, float)

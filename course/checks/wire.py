@@ -9,7 +9,7 @@ more memory than a few times the message's own length.
             ["float", "nan"]               nan, inf and -inf, which JSON does not have
             ["list", a, b]                 also "tuple"
             ["dict", key, value, ...]      keys are strings
-            ["CallProbe", field, value, ...]
+            ["CallProbe", value, ...]      the fields in their order
             ["dtype", "float64"]
             ["tensor", "float64", [3, 4]]  its numbers are next in the buffer; a third entry [1, 0] lists the axes
                                            in the order of memory, so that a transposed tensor stays transposed
@@ -96,8 +96,7 @@ def _pack(value: Any, buffer: bytearray) -> Any:
         return value if isfinite(value) else ["float", str(value)]
     if kind in _NAMES:
         packed = [_NAMES[kind]]
-        for name in _FIELDS[packed[0]]:
-            packed += (name, _pack(getattr(value, name), buffer))
+        packed += [_pack(getattr(value, name), buffer) for name in _FIELDS[packed[0]]]
         return packed
     if kind is torch.dtype and value in _DTYPE_NAMES:
         return ["dtype", _DTYPE_NAMES[value]]
@@ -187,10 +186,9 @@ class _Reader:
         if tag == "tuple":
             return tuple(self._read_items(header, depth))
         if tag in RECORDS:
-            fields = self._read_pairs(header, depth)
-            if tuple(fields) != _FIELDS[tag]:
-                raise WireError(f"a {tag} has other fields")
-            return RECORDS[tag](**fields)
+            if len(header) != 1 + len(_FIELDS[tag]):
+                raise WireError(f"a {tag} has another number of fields")
+            return RECORDS[tag](*self._read_items(header, depth))
         if len(header) != 2 or type(header[1]) is not str:
             raise WireError("a header has an unknown entry")
         if tag == "dtype" and header[1] in _DTYPES:
@@ -204,7 +202,7 @@ class _Reader:
 
     def _read_pairs(self, header: list[Any], depth: int) -> dict[str, Any]:
         keys, items = header[1::2], header[2::2]
-        if len(keys) != len(items) or not all(type(key) is str for key in keys):
+        if len(keys) != len(items) or set(map(type, keys)) - {str}:
             raise WireError("keys are strings, and each has a value")
         if len(set(keys)) != len(keys):
             raise WireError("a key is there twice")
