@@ -49,19 +49,33 @@ class Channel:
         key: secret that both ends know.
         judge: whether this is the judge's end. Frames of one direction do not count in the other.
         limit: the longest frame that is accepted, in bytes.
+        text_limit: the longest JSON in it; as Python objects it takes many times its length.
     """
 
-    def __init__(self, stream: socket.socket, key: bytes, judge: bool, limit: int = 64 * MEGABYTE) -> None:
+    def __init__(
+        self,
+        stream: socket.socket,
+        key: bytes,
+        judge: bool,
+        limit: int = 64 * MEGABYTE,
+        text_limit: int = 8 * MEGABYTE,
+    ) -> None:
         self._socket = stream
         self._key = key
         self._limit = limit
+        self._text_limit = text_limit
         self._directions = (b"judge", b"child") if judge else (b"child", b"judge")
         self._sent = self._received = 0
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, seconds: float | None = None) -> None:
         """Send a message.
 
+        Args:
+            message: the message.
+            seconds: how long the other side may take to read it; None for ever.
+
         Raises:
+            ChannelTimeout: it did not read all of it in time. The channel is of no use any more.
             ChannelClosed: the other side is gone.
         """
         value, buffers = message
@@ -71,7 +85,10 @@ class Channel:
         head = _HEAD.pack(tag, len(text))
         length = _LENGTH.pack(len(head) + len(text) + sum(map(len, buffers)))
         try:
+            self._socket.settimeout(seconds)
             self._socket.sendall(b"".join((length, head, text, *buffers)))
+        except TimeoutError as error:
+            raise ChannelTimeout from error
         except OSError as error:
             raise ChannelClosed(str(error)) from error
 
@@ -95,6 +112,8 @@ class Channel:
             raise ChannelError(f"a frame of {length} bytes; the limit is {self._limit}")
         frame = memoryview(self._read(length, deadline, while_waiting))
         tag, text_length = _HEAD.unpack_from(frame)
+        if text_length > self._text_limit:
+            raise ChannelError(f"{text_length} bytes of JSON; the limit is {self._text_limit}")
         text = bytes(frame[_HEAD.size : _HEAD.size + text_length])
         rest = frame[_HEAD.size + text_length :]
         if not hmac.compare_digest(tag, self._tag(self._directions[1], self._received, text, [rest])):

@@ -6,9 +6,12 @@ Both take a `Task` and give a future of its `Outcome`; the rest of the grader do
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.forkserver
 import os
+import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from typing import Any, Protocol
 
 from autograder.confinement import sandbox_problem
@@ -84,7 +87,17 @@ class LocalExecutor:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.terminate()
+        _end_pool_server()
         self._fork_server.stop()
+
+
+def _end_pool_server() -> None:
+    """End the process that multiprocessing forks from; by itself it takes seconds to leave torch behind."""
+    server = getattr(multiprocessing.forkserver, "_forkserver", None)
+    pid = getattr(server, "_forkserver_pid", None)
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class DaskExecutor:

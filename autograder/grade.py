@@ -116,7 +116,7 @@ class _Run:
                 self.recorder.refuse(student)
                 self._note(student, Noted(False, [str(reason)]))
                 continue
-            seed = student_seed(self._course, self._assignment, student)
+            seed = student_seed(self._course, self._assignment, student, handed_in.notebook)
             task = Task(student, handed_in.notebook, handed_in.files, seed)
             self.noted[student] = Noted(True, list(handed_in.notes))
             outcome, known = self.recorder.look_up(task, handed_in.timestamp)

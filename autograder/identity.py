@@ -26,12 +26,14 @@ from autograder.task import Task, Terms
 _SECRET = ".secret"
 
 
-def student_seed(course: Course, assignment: str, student: str) -> int:
+def student_seed(course: Course, assignment: str, student: str, notebook: bytes) -> int:
     """The seed of a student's hidden tests: the same each time, and nobody can guess it.
 
-    It is an HMAC of the names with a key that is made once for a workspace (``.secret``).
+    It is an HMAC of the names and the submitted notebook with a key that is made once for a workspace
+    (``.secret``). The notebook is in it because a submission could note its hidden inputs and print them;
+    the next one then meets others.
     """
-    text = json.dumps([assignment, student]).encode()
+    text = json.dumps([assignment, student, hashlib.sha256(notebook).hexdigest()]).encode()
     return int.from_bytes(hmac.digest(_secret(course.workspace / _SECRET), text, hashlib.sha256)[:4], "big")
 
 

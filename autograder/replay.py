@@ -71,7 +71,7 @@ def replay(course: Course, name: str, student: str, sandbox: bool = True) -> Rep
         handed_in = read_folder(course, name, folder)
     except Unreadable as reason:
         raise AssignmentError(f"The submission of {student} cannot be graded: {reason}") from reason
-    seed = student_seed(course, name, student)
+    seed = student_seed(course, name, student, handed_in.notebook)
     try:
         outcome = grade_with(terms, Task(student, handed_in.notebook, handed_in.files, seed))
     finally:

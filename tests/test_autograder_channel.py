@@ -141,3 +141,19 @@ def test_a_closed_end_is_noticed(ends):
     child.close()
     with pytest.raises(ChannelClosed):
         judge.receive(5)
+
+
+def test_who_does_not_read_does_not_hold_the_sender(ends):
+    judge, _ = ends
+    with pytest.raises(ChannelTimeout):
+        judge.send((None, [bytes(50_000_000)]), 0.2)
+
+
+def test_json_has_a_limit_of_its_own():
+    one, other = socket.socketpair()
+    judge, child = Channel(one, KEY, judge=True, text_limit=1000), Channel(other, KEY, judge=False)
+    child.send(("x" * 2000, []))
+    with pytest.raises(ChannelError, match="bytes of JSON"):
+        judge.receive(5)
+    judge.close()
+    child.close()

@@ -157,9 +157,9 @@ class _Grading:
         try:
             answer = self._session.run(name, cell.source)
         except Ended as ended:
-            outputs = [*_clean(outputs_until(ended)), _error(ended.name, str(ended))]
+            outputs = [*self._clean(outputs_until(ended)), _error(ended.name, str(ended))]
         else:
-            outputs = _clean(answer.get("outputs"))
+            outputs = self._clean(answer.get("outputs"))
         self._show(cell, outputs)
 
     def _test(self, cell: NotebookNode) -> None:
@@ -198,9 +198,9 @@ class _Grading:
         try:
             answer = self._session.run(str(grade_id(cell)), cell.source, keep=False)
         except Ended as ended:
-            self._show(cell, [*_clean(outputs_until(ended)), _error(ended.name, str(ended))])
+            self._show(cell, [*self._clean(outputs_until(ended)), _error(ended.name, str(ended))])
             return 0.0
-        outputs = _clean(answer.get("outputs"))
+        outputs = self._clean(answer.get("outputs"))
         for output in outputs:
             if output["output_type"] == "stream":
                 output["name"] = "stdout"
@@ -214,6 +214,16 @@ class _Grading:
             return 0.0
         results = [each for each in outputs if each["output_type"] == "execute_result"]
         return _partial_score(results[0]["data"].get("text/plain", ""), points) if results else points
+
+    def _clean(self, outputs: Any) -> list[dict[str, Any]]:
+        """Outputs that can be kept. The child cuts what is too long; this holds when it does not."""
+        room, kept = 2 * self._terms.surroundings.output_limit, []
+        for output in _clean(outputs):
+            room -= len(json.dumps(output))
+            if room < 0:
+                break
+            kept.append(output)
+        return kept
 
     def _show(self, cell: NotebookNode, outputs: list[dict[str, Any]]) -> None:
         for output in outputs:

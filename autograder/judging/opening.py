@@ -87,7 +87,7 @@ def restore(
 
 def _parse(content: bytes, name: str) -> dict[str, Any]:
     try:
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")  # some editors put a byte order mark before the text
     except UnicodeDecodeError as error:
         raise Unreadable(
             f"{name} is not UTF-8 text (byte {error.start}); it is not a Jupyter notebook."

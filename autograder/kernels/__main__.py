@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
     what = arguments[0] if arguments else "status"
     try:
         for status in ask_all(what):
-            kernels = f"{len(status['kernels'])} kernels"
+            kernels = f"kernels: {len(status['kernels'])}"
             print(f"{status['pid']}: {kernels}; preloaded: {', '.join(status['modules']) or 'nothing'}")
             for problem in status["problems"]:
                 print(f"    {problem}")

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,7 @@ class Child:
         self._channel = Channel(ours, key, judge=True)
         self._open = True
         self.over_memory = False
+        self._next_look = 0.0
 
     def ask(self, request: dict[str, Any], buffers: list[bytes], seconds: float) -> Message:
         """Send a request and wait for the answer.
@@ -186,8 +188,9 @@ class Child:
             ChannelTimeout: no answer in time; the child still runs.
             ChannelError: the child is gone, or what it sent is no answer.
         """
-        self._channel.send((request, buffers))
-        return self._channel.receive(seconds, self._watch_memory)
+        began = time.monotonic()
+        self._channel.send((request, buffers), seconds)
+        return self._channel.receive(seconds - (time.monotonic() - began), self._watch_memory)
 
     def wait_longer(self, seconds: float) -> Message:
         """Interrupt what the child runs (as the stop button does) and wait for the answer."""
@@ -197,8 +200,15 @@ class Child:
 
     def _watch_memory(self) -> None:
         """rlimits bound each process; this bounds the child with all that it started."""
+        began = time.monotonic()
+        if began < self._next_look:
+            return
         pid = self._pid()
-        if pid is not None and memory_megabytes(pid) > self._memory_limit:
+        used = 0.0 if pid is None else memory_megabytes(pid)
+        # Looking at many processes takes long; let it take a tenth of the time at most.
+        now = time.monotonic()
+        self._next_look = now + max(0.2, 10 * (now - began))
+        if used > self._memory_limit:
             self.over_memory = True
             self.kill()
             raise ChannelClosed("over its memory limit")

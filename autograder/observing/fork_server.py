@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from autograder import sandbox
-from autograder.channel import Channel
+from autograder.channel import MEGABYTE, Channel
 from autograder.observing import audit
 from autograder.observing.student import Student, entry_point
 
@@ -97,7 +97,8 @@ class _Children:
             audit.start(notes)
             key = bytes.fromhex(request["key"])
             self._student.serve(
-                Channel(socket.socket(fileno=channel), key, judge=False), request["randomness"]
+                Channel(socket.socket(fileno=channel), key, judge=False, text_limit=64 * MEGABYTE),
+                request["randomness"],
             )
             status = 0
         except BaseException:
