@@ -32,6 +32,8 @@ from autograder.flags.fingerprints import Fingerprints, Hashes
 
 RARE = 0.1
 """Pairs are looked for among fingerprints that at most this part of the class has."""
+RARE_AT_MOST = 500
+"""And at most so many students, so that the work stays in proportion to a very large class."""
 COMMON = 0.5
 """A fingerprint of more than this part of the class weighs nothing."""
 RARE_AT_LEAST, COMMON_AT_LEAST = 10, 3
@@ -142,7 +144,8 @@ class _Part:
         # What one student has weighs as if two had it: a copy must not hide behind lines that were put in.
         self._weights = np.log2((students + ABSENT) / np.maximum(2, had_by)) ** 2
         self._weights[had_by > max(COMMON_AT_LEAST, COMMON * students)] = 0
-        rare = (had_by > 1) & (had_by <= max(RARE_AT_LEAST, RARE * students))
+        rare_up_to = min(max(RARE_AT_LEAST, RARE * students), RARE_AT_MOST)
+        rare = (had_by > 1) & (had_by <= rare_up_to)
         self._own = [np.searchsorted(values, own[name]) for name in self._names]
         self._rare = [codes[rare[codes]] for codes in self._own]
         self._weight = [float(self._weights[codes].sum()) for codes in self._own]
