@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from right_answers import RIGHT
 from torch import nn
 
 from course import normalization as reference
@@ -154,6 +155,90 @@ def test_group_norm_is_looked_at_with_one_group() -> None:
 
     seen = examine(EXERCISES["GroupNorm"], Student, hidden=True, seed=0)
     assert {finding.aspect.label for finding in seen.wrong} == {"one group of all channels"}
+
+
+class OnlyWhereAGradientIsAskedFor(RightBatchNorm2d):
+    def forward(self, x):
+        return super().forward(x) if x.requires_grad else x.clone()
+
+
+def train_only_where_a_gradient_is_asked_for(x, weight, bias, eps=1e-5):
+    mean, var = x.mean(0), x.var(0, correction=0)
+    return (x - mean) / torch.sqrt(var + eps) * weight + bias if x.requires_grad else x.clone(), mean, var
+
+
+def eval_only_where_a_gradient_is_asked_for(x, running_mean, running_var, weight, bias, eps=1e-5):
+    return (
+        (x - running_mean) / torch.sqrt(running_var + eps) * weight + bias if x.requires_grad else x.clone()
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "student"),
+    [
+        ("BatchNorm2d", OnlyWhereAGradientIsAskedFor),
+        ("batch_norm_train", train_only_where_a_gradient_is_asked_for),
+        ("batch_norm_eval", eval_only_where_a_gradient_is_asked_for),
+    ],
+)
+def test_inputs_without_a_gradient_are_looked_at_too(name: str, student: Callable[..., object]) -> None:
+    wrong = {finding.aspect.label for finding in verdict(name, student).wrong}
+    assert "input that is not contiguous" in wrong
+
+
+@pytest.mark.parametrize("counter", [torch.int32, torch.int16, torch.bool])
+def test_the_counter_is_an_int64(counter: torch.dtype) -> None:
+    class Student(RightBatchNorm2d):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            self.num_batches_tracked = torch.tensor(0, dtype=counter)
+
+        def update(self, mean, var, n):
+            super().update(mean, var, n)
+            self.num_batches_tracked = self.num_batches_tracked.to(counter)
+
+    assert (
+        f"keep it as an integer (torch.int64), not as {counter}"
+        in verdict("BatchNorm2d", Student, group="interface").message
+    )
+    assert not verdict("BatchNorm2d", Student, group="running-stats").passed
+
+
+@pytest.mark.parametrize("step", [1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8])
+def test_difference_quotients_are_no_formula(step: float) -> None:
+    def student(grad_output, x, weight, eps=1e-5):
+        def quotients(loss: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor) -> torch.Tensor:
+            steps = step * torch.eye(at.numel(), dtype=torch.float64).view(-1, *at.shape)
+            slopes = [(loss(at + each) - loss(at - each)) / (2 * step) for each in steps]
+            return torch.stack(slopes).view(at.shape).to(x.dtype)
+
+        def loss(x, weight, bias):
+            x_hat = (x - x.mean(0)) / torch.sqrt(x.var(0, correction=0) + eps)
+            return (grad_output * (x_hat * weight + bias)).sum()
+
+        wide, bias = x.double(), torch.zeros_like(weight).double()
+        return (
+            quotients(lambda at: loss(at, weight, bias), wide),
+            quotients(lambda at: loss(wide, at, bias), weight.double()),
+            quotients(lambda at: loss(wide, weight, at), bias),
+        )
+
+    wrong = {finding.aspect.label for finding in verdict("batch_norm_backward", student).wrong}
+    assert "eps as an argument" in wrong
+
+
+@pytest.mark.parametrize("name", ["LayerNorm", "InstanceNorm2d", "GroupNorm"])
+def test_a_layer_that_keeps_its_graph_cannot_be_copied(name: str) -> None:
+    class Student(next(iter(RIGHT[name].values()))):
+        def forward(self, x):
+            self.y = super().forward(x)
+            return self.y
+
+    for group in EXERCISES[name].groups:
+        assert verdict(name, Student, group=group).passed is (group != "interface")
+    (finding,) = verdict(name, Student, group="interface").wrong
+    assert finding.aspect.label == "copied, saved and loaded into a new layer"
+    assert "support the deepcopy protocol" in finding.symptom.advice
 
 
 # --- Symptoms that many mistakes share ----------------------------------------------------------------------

@@ -46,10 +46,8 @@ def compare(aspect: Aspect, probe: Probe, expected: Observation, got: Observatio
     keys = seen_by(aspect, expected)
     dtype = _dtype_of(probe)
     for key in keys:
-        if key in got:
-            symptom = _compare_value(key, expected[key], got[key], aspect, dtype)
-        else:
-            symptom = _absent(got)
+        seen = key in got
+        symptom = _compare_value(key, expected[key], got[key], aspect, dtype) if seen else _absent(got)
         if symptom is not None:
             return symptom
     return None
@@ -84,7 +82,8 @@ def _absent(got: Observation) -> Symptom:
         return Symptom(
             "missing",
             f"no attribute `{text}`",
-            f"Your layer has no tensor called `{text}`. Names must be torch's, so that weights can be loaded.",
+            f"Your layer has no tensor called `{text}`. "
+            "Names must be torch's, so that weights can be loaded.",
         )
     return _raised(error)
 

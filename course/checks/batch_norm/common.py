@@ -6,10 +6,12 @@ mean(x^2) - mean^2 loses all its digits).
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from torch import Tensor
 
-from course.checks.framework import SINGLE, SINGLE_LARGE_MEAN, Aspect, Draw, Forward
+from course.checks.framework import SINGLE, SINGLE_LARGE_MEAN, Aspect, CallProbe, Draw, Forward
 
 NORMS = ("batch_norm", "layer_norm", "group_norm", "instance_norm")
 """Parts of operator and class names that do the whole work; after a reshape any one serves for another."""
@@ -43,6 +45,11 @@ def far_batch(single: Draw, *shape: int) -> Forward:
 def strided(x: Tensor) -> Tensor:
     """The same numbers, with the last two axes in the other order in memory."""
     return x.mT.contiguous().mT
+
+
+def without_grad(probe: CallProbe) -> CallProbe:
+    """The same probe with inputs that ask for no gradient, as those of a function often do in use."""
+    return dataclasses.replace(probe, grad_output=None)
 
 
 # --- Aspects of every layer: the probes have these names in all four ----------------------------------------

@@ -25,6 +25,7 @@ from course.checks.batch_norm.instance_norm_mistakes import INSTANCE_NORM as INS
 from course.checks.batch_norm.layer_norm_mistakes import LAYER_NORM as LAYER_NORM_MISTAKES
 from course.checks.framework import (
     Aspect,
+    DeepCopy,
     Describe,
     Draw,
     Exercise,
@@ -105,7 +106,8 @@ def _common_probes(
         ),
         "saved": ModuleProbe(
             arguments,
-            (Reload(), batch(draw, "after loading", *shape, training=False)),
+            # Copied after a training step, when a graph that the layer keeps would be in the way.
+            (tiny, DeepCopy(), Reload(), batch(draw, "after loading", *shape, training=False)),
             options,
             state=affine(draw, *affine_shape),
         ),
@@ -114,7 +116,13 @@ def _common_probes(
 
 INTERFACE = (
     *NAMES_AND_VALUES,
-    Aspect("a saved state_dict loads into a new layer", "interface", "saved", ("output",), hidden=True),
+    Aspect(
+        "copied, saved and loaded into a new layer",
+        "interface",
+        "saved",
+        ("output, after loading",),
+        hidden=True,
+    ),
 )
 
 POSITIONAL = Aspect(
