@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 import time
 import warnings
@@ -16,7 +15,6 @@ from torch import nn
 from course import normalization as reference
 from course.checks import CheckFailed, check, examine, find, render
 from course.checks.batch_norm.layer_steps import BatchNorm
-from course.checks.judge import judge
 from course.checks.observe import observe
 
 BATCH_NORM_2D = find("BatchNorm2d")
@@ -431,15 +429,3 @@ def test_in_ipython_a_check_leaves_its_verdict_for_the_grader() -> None:
     assert wrong["symptom"] == "value"
     assert wrong["misconception"] == "momentum_reversed"
     assert wrong["section"] == "3.5 Two modes, two variances"
-
-
-def test_probe_and_observation_could_cross_a_process_boundary() -> None:
-    """No object of the student's reaches the judge: tensors, numbers and strings do."""
-
-    def over_the_wire(probe):
-        buffer = io.BytesIO()
-        torch.save(observe(StudentBatchNorm2d, probe), buffer)
-        buffer.seek(0)
-        return torch.load(buffer, weights_only=True)
-
-    assert judge(BATCH_NORM_2D, None, True, 5, over_the_wire).passed

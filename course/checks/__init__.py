@@ -6,8 +6,9 @@
 prints a short table (✓ or ✗ per aspect) and raises `CheckFailed` when something is wrong, so that nbgrader
 scores the cell. A mistake that the course knows is named, with the section to read again.
 
-Under `autograder grade` a check is split between two processes (`remote.py`). The one with the student's code has
-no use for the catalogue of mistakes, so that is loaded by the first check, or by the first use of its names here.
+Under `autograder grade` a check is split between two processes (`remote.py`). The one with the student's code
+has no use for the catalogue of mistakes, so that is loaded by the first check, or by the first use of its
+names.
 """
 
 from __future__ import annotations

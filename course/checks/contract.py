@@ -20,8 +20,8 @@ UNREADABLE = "What came back from your code's process was not what the check ask
 """Only code that reaches into the check itself gets to read this."""
 
 OUT_OF_SIGHT = (
-    "The numbers are right, but nothing that could compute them was seen: no operation on tensors, none of their "
-    "numbers taken out. Compute in the function or method itself, not in another thread or process."
+    "The numbers are right, but nothing that could compute them was seen: no operation on tensors, none of "
+    "their numbers taken out. Compute in the function or method itself, not in another thread or process."
 )
 
 

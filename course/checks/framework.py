@@ -147,7 +147,7 @@ class Draw:
     """Random inputs of probes, reproducible from a seed and independent of torch's global generator."""
 
     def __init__(self, seed: int, dtype: torch.dtype = torch.float64) -> None:
-        self._generator = torch.Generator().manual_seed(seed)
+        self._generator = torch.Generator().manual_seed(seed % 2**63)
         self._dtype = dtype
 
     def normal(self, *shape: int, mean: float = 0.0, std: float = 1.0) -> Tensor:

@@ -93,7 +93,13 @@ VISIBLE_SEED = 0
 
 
 def examine(
-    exercise: Exercise, look: Look, group: str | None, hidden: bool, seed: int | None, own_work: bool
+    exercise: Exercise,
+    look: Look,
+    group: str | None,
+    hidden: bool,
+    seed: int | None,
+    own_work: bool,
+    diagnose: bool = True,
 ) -> Verdict:
     """One check: the kind of object, the aspects, and whether it is the student's own work.
 
@@ -105,6 +111,7 @@ def examine(
         hidden: whether the hidden aspects are judged too, on inputs of their own.
         seed: of the hidden inputs; None for fresh ones. Visible checks have always the same.
         own_work: whether to reject torch's own counterpart and the course's reference.
+        diagnose: whether to name the mistake when something is wrong, which takes most of the time then.
 
     Raises:
         ValueError: the exercise has no such group.
@@ -128,7 +135,7 @@ def examine(
         name = names[len(seen)]
         return seen.setdefault(name, next(remaining, {}))
 
-    verdict = judge(exercise, group, hidden, seed, observer)
+    verdict = judge(exercise, group, hidden, seed, observer, diagnose)
     if not own_work:
         return verdict
     delegation = contract.judge_own_work(exercise, described, seen.values())
@@ -137,7 +144,9 @@ def examine(
     return replace(verdict, problem=delegation, delegation=delegation)
 
 
-def judge(exercise: Exercise, group: str | None, hidden: bool, seed: int, observer: Observer) -> Verdict:
+def judge(
+    exercise: Exercise, group: str | None, hidden: bool, seed: int, observer: Observer, diagnose: bool = True
+) -> Verdict:
     """Judge an exercise, or one group of its aspects.
 
     Args:
@@ -146,6 +155,7 @@ def judge(exercise: Exercise, group: str | None, hidden: bool, seed: int, observ
         hidden: whether the hidden aspects are judged too.
         seed: where the probes come from.
         observer: returns the observation of the student's object for a probe.
+        diagnose: see `examine`.
 
     Raises:
         ValueError: the exercise has no such group.
@@ -159,7 +169,7 @@ def judge(exercise: Exercise, group: str | None, hidden: bool, seed: int, observ
         )
         for aspect in aspects
     }
-    likely = _diagnose(book, symptoms, observations)
+    likely = _diagnose(book, symptoms, observations) if diagnose else {}
     findings = tuple(
         Finding(aspect, symptoms[aspect], likely.get(aspect), book.probes[aspect.probe].note)
         for aspect in aspects

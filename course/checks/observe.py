@@ -303,7 +303,7 @@ def _observe_module(make: Callable[..., nn.Module], probe: ModuleProbe, notes: _
 
 def _take_steps(module: nn.Module, make: Callable[..., nn.Module], probe: ModuleProbe, notes: _Notes) -> None:
     original: nn.Module | None = None
-    # A backward pass frees its graph, which shows in a later one if the layer holds on to it. The others are idle.
+    # A backward pass frees its graph: that shows in a later one if the layer holds on to it. Others are idle.
     backward = [any(notes.wants(key) for key in _gradient_keys(probe, step)) for step in probe.steps]
     for index, step in enumerate(probe.steps):
         match step:

@@ -1,7 +1,7 @@
 """Plain data: all that passes from the half that sees the student's objects to the half that judges.
 
-Tensors, numbers, strings, None, lists of strings and `Trouble` records; they cross a process boundary when work
-is graded (`wire.py`).
+Tensors, numbers, strings, None, lists of strings and `Trouble` records; they cross a process boundary when
+work is graded (`wire.py`).
 """
 
 from __future__ import annotations

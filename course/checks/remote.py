@@ -5,8 +5,8 @@ One question and one answer cross over per check, as messages without code in th
     check ── all probes of the check ──► observe(the student's object)
           ◄── what kind of object, one observation per probe ──
 
-The answer comes from a process that the student's code may have taken over. Whatever is in it, `check` ends in a
-verdict, and none but the right numbers pass.
+The answer comes from a process that the student's code may have taken over. Whatever is in it, `check` ends
+in a verdict, and none but the right numbers pass.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def check(
     *,
     hidden: bool = False,
     seed: int | None = None,
+    diagnose: bool = True,
 ) -> dict[str, Any]:
     """What `course.checks.check` shows and raises, for a student's object in another process.
 
@@ -54,6 +55,7 @@ def check(
         group: see `course.checks.check`.
         hidden: see `course.checks.check`.
         seed: of the hidden checks' inputs, the student's secret; visible checks have always the same inputs.
+        diagnose: False when it only matters whether the check passes: no mistake is named then.
 
     Returns:
         "data": the display bundle. "error": None, or "ename", "evalue" and "traceback" as a notebook keeps
@@ -67,7 +69,7 @@ def check(
     def look(probes: Sequence[Probe]) -> tuple[Observation, Iterable[Observation]]:
         return _read_answer(ask(student.name, wire.pack(list(probes))))
 
-    verdict: Verdict = judge.examine(catalogue.find(exercise), look, group, hidden, seed, own_work=True)
+    verdict: Verdict = judge.examine(catalogue.find(exercise), look, group, hidden, seed, True, diagnose)
     failure = report.failure(verdict)
     return {
         "data": report.bundle(verdict),
@@ -79,6 +81,13 @@ def check(
         },
         "delegation": verdict.delegation,
     }
+
+
+def counterparts() -> dict[str, tuple[str, ...]]:
+    """Exercise → parts of names that do its whole work, for a look at what a submission says."""
+    from course.checks import catalogue
+
+    return {name: exercise.shortcuts for name, exercise in catalogue.EXERCISES.items()}
 
 
 def _read_answer(answer: object) -> tuple[Observation, list[Observation]]:

@@ -101,14 +101,14 @@ def time_limited(seconds: float) -> Iterator[None]:
 # --- Notes of what ran --------------------------------------------------------------------------------------
 
 unlogged = torch._C._DisableTorchDispatch
-"""Context in which `OperatorLog` sees nothing: for the check's own copies, where no code of the student's runs."""
+"""Context in which `OperatorLog` sees nothing: for the check's own copies, where no student's code runs."""
 
 
 class OperatorLog(TorchDispatchMode):
     """Writes down every operator below autograd, whatever Python name it was called by, and who called it.
 
-    Whoever is on the call stack of an operator has called it. That is enough to know the functions of the course
-    and the shortcuts among them, and costs a quarter of a profiler, which is told of every call and return.
+    Whoever is on the call stack of an operator has called it. That is enough to know the functions of the
+    course and the shortcuts among them, and costs a quarter of a profiler, which is told of every call.
     """
 
     @classmethod

@@ -1,9 +1,9 @@
 """Probes and observations as a message: a header that JSON can hold, and the bytes of the tensors.
 
-Unlike a pickle, a message names no code: reading it can make nothing but tensors, numbers, strings, containers
-and the frozen dataclasses listed in `RECORDS`. An observation comes from a process that runs a student's code,
-so whoever wrote a message may have meant harm. Whatever does not fit raises `WireError`, and reading never takes
-more memory than a few times the message's own length.
+Unlike a pickle, a message names no code: reading it can make nothing but tensors, numbers, strings,
+containers and the frozen dataclasses listed in `RECORDS`. An observation comes from a process that runs a
+student's code, so whoever wrote a message may have meant harm. Whatever does not fit raises `WireError`, and
+reading never takes more memory than a few times the message's own length.
 
     header  null, true, 3, 0.5, "text"     themselves
             ["float", "nan"]               nan, inf and -inf, which JSON does not have
@@ -11,8 +11,8 @@ more memory than a few times the message's own length.
             ["dict", key, value, ...]      keys are strings
             ["CallProbe", value, ...]      the fields in their order
             ["dtype", "float64"]
-            ["tensor", "float64", [3, 4]]  its numbers are next in the buffer; a third entry [1, 0] lists the axes
-                                           in the order of memory, so that a transposed tensor stays transposed
+            ["tensor", "float64", [3, 4]]  its numbers are next in the buffer; a third entry [1, 0] lists the
+                                           axes in the order of memory, so that a transposed tensor stays so
     buffer  the numbers of the tensors one after the other, each padded to 16 bytes
 """
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from math import inf, isfinite, nan
+from math import inf, isfinite, nan, prod
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ DEEPEST = 16
 """How many containers may lie in one another; a probe needs five."""
 
 _ALIGNMENT = 16
-_LONGEST_AXIS = 2**31
+_LARGEST_EMPTY = 2**31
 _MOST_AXES = 16
 _FIELDS = {name: tuple(f.name for f in dataclasses.fields(kind)) for name, kind in RECORDS.items()}
 _NAMES = {kind: name for name, kind in RECORDS.items()}
@@ -116,7 +116,7 @@ def _pack_tensor(tensor: Tensor, buffer: bytearray) -> list[Any]:
         raise TypeError(f"a tensor of {tensor.dtype} cannot travel")
     packed: list[Any] = ["tensor", name, list(tensor.shape)]
     if not tensor.is_contiguous():
-        # A clone fills the gaps of a slice and keeps the order of the axes, which is what the other side gets.
+        # A clone fills the gaps of a slice and keeps the order of the axes; the other side clones it anyway.
         tensor = tensor.clone()
         order = sorted(range(tensor.dim()), key=lambda axis: -tensor.stride(axis))
         tensor = tensor.permute(order).contiguous()
@@ -232,8 +232,10 @@ class _Reader:
         """The next numbers of the buffer."""
         start, size = self._offset, count * dtype.itemsize
         self._offset = start + size + -size % _ALIGNMENT
-        if self._offset > len(self._data) or (count == 0 and max(shape) > _LONGEST_AXIS):
+        if self._offset > len(self._data):
             raise WireError("the buffer is shorter than its tensors")
+        if count == 0 and prod(n or 1 for n in shape) > _LARGEST_EMPTY:
+            raise WireError("an empty tensor has no such shape")
         # A bool is 0 or 1; torch would make anything of another byte.
         if dtype == torch.bool and max(self._data[start : start + size], default=0) > 1:
             raise WireError("a bool is neither true nor false")
