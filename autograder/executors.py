@@ -54,14 +54,16 @@ class LocalExecutor:
         self._terms = terms
         # Before any process starts: torch reads it when it is imported.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-        self._fork_server = ForkServer(terms.surroundings)
-        self.failed_imports = self._fork_server.failed_imports
         self._context = multiprocessing.get_context("forkserver")
         # The pool's processes are forked from one that has everything imported.
         check = terms.check.partition(":")[0]
         self._context.set_forkserver_preload(
             ["autograder.judging.worker", *terms.surroundings.preload, *filter(None, [check])]
         )
+        # The two servers import torch at the same time, each on a core.
+        multiprocessing.forkserver.ensure_running()
+        self._fork_server = ForkServer(terms.surroundings)
+        self.failed_imports = self._fork_server.failed_imports
         self._pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPoolExecutor:

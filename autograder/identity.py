@@ -37,11 +37,15 @@ def student_seed(course: Course, assignment: str, student: str, notebook: bytes)
     return int.from_bytes(hmac.digest(_secret(course.workspace / _SECRET), text, hashlib.sha256)[:4], "big")
 
 
-def submission_key(terms: Terms, environment: str, task: Task) -> str:
-    """Key of all that a submission's result depends on, but for the tests."""
-    files = {**task.files, **terms.own_files}
-    contents = [part for name in sorted(files) for part in (name, files[name])]
-    return key(environment, _without_tests(terms), str(task.seed), task.notebook, *contents)
+def submission_key(conditions: str, task: Task) -> str:
+    """Key of all that a submission's result depends on, but for the tests.
+
+    Args:
+        conditions: from `conditions_key`.
+        task: the submission.
+    """
+    contents = [part for name in sorted(task.files) for part in (name, task.files[name])]
+    return key(conditions, str(task.seed), task.notebook, *contents)
 
 
 def test_keys(terms: Terms) -> dict[str, str]:
@@ -53,7 +57,13 @@ def test_keys(terms: Terms) -> dict[str, str]:
     }
 
 
-def environment_key(terms: Terms) -> str:
+def conditions_key(terms: Terms) -> str:
+    """Key of what all submissions have in common: the terms but for the tests, and the code that runs."""
+    own = [part for name in sorted(terms.own_files) for part in (name, terms.own_files[name])]
+    return key(_environment_key(terms), _without_tests(terms), *own)
+
+
+def _environment_key(terms: Terms) -> str:
     """Key of the code that runs: this grader, the course, Python and the packages that are preloaded."""
     modules = (*terms.surroundings.preload, terms.check.partition(":")[0], "autograder", "IPython")
     names = sorted({name.partition(".")[0] for name in modules if name})

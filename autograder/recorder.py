@@ -17,7 +17,7 @@ from typing import Any
 from autograder.assignment import Assignment
 from autograder.config import Course
 from autograder.gradebook import CellGrade, Graded, write, write_zero
-from autograder.identity import environment_key, submission_key, test_keys
+from autograder.identity import conditions_key, submission_key, test_keys
 from autograder.notebooks import grade_id, parse_notebook
 from autograder.rules import name_fault
 from autograder.store import Store, recover, write_folder_atomically
@@ -35,7 +35,7 @@ class Recorder:
         self._course = course
         self._name = assignment.name
         self._terms = terms
-        self._environment = environment_key(terms)
+        self._conditions = conditions_key(terms)
         self._tests = test_keys(terms)
         self._store = Store(course.workspace / ".results" / assignment.name)
         self._store.sweep()
@@ -53,7 +53,7 @@ class Recorder:
             The whole outcome when nothing has changed, otherwise None and the tests that are still good.
         """
         recover(self._folder(task.student).parent)
-        key = self._keys[task.student] = submission_key(self._terms, self._environment, task)
+        key = self._keys[task.student] = submission_key(self._conditions, task)
         self._timestamps[task.student] = timestamp
         record = self._store.get(key)
         notebook = self._notebook(task.student)

@@ -138,6 +138,7 @@ def test_the_report_has_the_numbers_of_the_json_document(graded):
         "mean score": f"{10 * sum(scores) / len(scores)} %",
         "median score": f"{10 * sum(sorted(scores)) / 2} %",
         "with everything right": "1",
+        "flagged": "0",
         "answers wait for a person": "2",
     }
     counted = exercise_counts(collect(course, load_assignment(course, tiny.NAME)))

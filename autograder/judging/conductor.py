@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +30,7 @@ from autograder.judging.session import Ended, Session, outputs_until
 from autograder.judging.trusted import Check, judge_cell
 from autograder.notebooks import facts, grade_id, is_graded, is_solution
 from autograder.observing.audit import NOTED
-from autograder.observing.client import Child
+from autograder.observing.client import PREFIX, Child
 from autograder.observing.student import entry_point
 from autograder.plain_json import jsonable
 from autograder.task import CellOutcome, KnownTest, Outcome, Task, Terms, Trust
@@ -47,7 +49,7 @@ def conduct(terms: Terms, task: Task, start_child: StartChild) -> Outcome:
     except Unreadable as reason:
         return Outcome(task.student, refused=str(reason))
     own = own_cells(notebook, _release(terms.release))
-    with tempfile.TemporaryDirectory(prefix="autograder-") as folder:
+    with _working_folder(terms) as folder:
         randomness = int.from_bytes(hashlib.sha256(f"cells {task.seed}".encode()).digest()[:4], "big")
         session = Session(
             lambda: start_child(randomness, folder),
@@ -69,11 +71,18 @@ def conduct(terms: Terms, task: Task, start_child: StartChild) -> Outcome:
         cells=cells,
         findings=find(_exercises(terms.release), notebook, unchanged),
         notebook=json.dumps(notebook, sort_keys=True) + "\n",
-        flags=(*grading.flags(), *suspicions(own, terms)),
+        flags=(*grading.flags(), *suspicions(own, task.files, terms)),
         fingerprints=fingerprints_of(own, terms),
         seconds=round(time.monotonic() - began, 3),
         sandboxed=terms.surroundings.sandboxed,
     )
+
+
+def _working_folder(terms: Terms) -> AbstractContextManager[str]:
+    """Where a child works that is not confined; in the sandbox each has a /tmp of its own."""
+    if terms.surroundings.sandboxed:
+        return nullcontext("/")
+    return tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", ignore_cleanup_errors=True)
 
 
 class _Grading:

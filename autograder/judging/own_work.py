@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,8 +18,13 @@ def fingerprints_of(cells: Mapping[str, str], terms: Terms) -> dict[str, Any]:
     return fingerprint(cells, known_to_all(terms.given, terms.packages)).to_json()
 
 
-def suspicions(cells: Mapping[str, str], terms: Terms) -> list[Flag]:
+def suspicions(cells: Mapping[str, str], files: Iterable[str], terms: Terms) -> list[Flag]:
     """What is unusual in the text of the student's own cells.
+
+    Args:
+        cells: the student's own, by name.
+        files: names of what lies beside the notebook; its modules are the student's own as well.
+        terms: of the run.
 
     The course's module of checks may have a function ``counterparts()``: exercise → parts of names that do
     its whole work.
@@ -27,7 +32,8 @@ def suspicions(cells: Mapping[str, str], terms: Terms) -> list[Flag]:
     module = terms.check.partition(":")[0]
     counterparts = getattr(sys.modules.get(module), "counterparts", None)
     words: Mapping[str, Sequence[str]] = counterparts() if counterparts else {}
-    return scan(cells, Lesson(counterparts=words, given=terms.given, checks=module.rpartition(".")[0]))
+    modules = [name.removesuffix(".py").partition("/")[0] for name in files if name.endswith(".py")]
+    return scan(cells, Lesson(words, terms.given, module.rpartition(".")[0], modules))
 
 
 @lru_cache(maxsize=4)

@@ -27,6 +27,8 @@ from autograder.errors import AutograderError
 from autograder.sandbox import Limits, environment, interpreter, memory_megabytes
 
 SECONDS_TO_START = 120
+PREFIX = "autograder-"
+"""Temporary folders begin with this and the process id of their owner."""
 _MESSAGE = 65536
 
 
@@ -64,7 +66,9 @@ class ForkServer:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings
-        self._folder = tempfile.mkdtemp(prefix="autograder-")  # mode 0700: other users cannot connect
+        _sweep()
+        # Mode 0700: other users cannot connect.
+        self._folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
         self.address = str(Path(self._folder) / "fork-server")
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         listener.bind(self.address)
@@ -265,6 +269,16 @@ class Child:
                 if isinstance(note, dict):
                     found.append(note)
         return found
+
+
+def _sweep() -> None:
+    """Remove the temporary folders of graders that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            with contextlib.suppress(OSError):
+                if folder.lstat().st_uid == os.getuid() and folder.is_dir() and not folder.is_symlink():
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def visible_folders(surroundings: Surroundings) -> list[Path]:
