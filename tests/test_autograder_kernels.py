@@ -6,6 +6,7 @@ Most tests share one fork server, whose preload list holds torch and a module of
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbclient
 import nbformat
@@ -32,6 +34,7 @@ from autograder.bridge import open_gradebook
 from autograder.errors import ConfigError
 from autograder.kernels import __main__ as command
 from autograder.kernels import settings
+from autograder.kernels.preload import preload
 from autograder.kernels.provisioner import WarmProvisioner, plan
 from autograder.release import release
 
@@ -116,7 +119,7 @@ class Kernel:
 
         reply = self.client.execute_interactive(code, output_hook=collect, timeout=timeout)["content"]
         if reply["status"] != "ok":
-            raise RuntimeError(reply["ename"])
+            raise RuntimeError(reply)
         return "".join(printed).strip()
 
     def close(self) -> None:
@@ -278,7 +281,8 @@ def test_two_kernels_draw_different_random_numbers(shared: Kernel) -> None:
 
 def test_an_interrupt_stops_the_cell_and_not_the_kernel(place: Path) -> None:
     with running() as kernel:
-        request = kernel.client.execute("print('begun')\nwhile True: pass")
+        # An error makes the kernel drop what comes right after it, unless told otherwise.
+        request = kernel.client.execute("print('begun')\nwhile True: pass", stop_on_error=False)
         while kernel.client.get_iopub_msg(timeout=20)["msg_type"] != "stream":
             pass
         kernel.manager.interrupt_kernel()
@@ -448,11 +452,23 @@ def test_a_server_that_is_killed_takes_its_kernels_along_and_is_replaced(
         assert psutil.Process(kernel.pid).ppid() != server
 
 
-def test_the_command_lists_and_stops_servers(
-    shared: Kernel, other_server: Callable, capsys: pytest.CaptureFixture[str]
+def test_the_command_lists_servers_and_stops_them_when_their_kernels_have_ended(
+    place: Path,
+    other_server: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert command.main(["status"]) == 0
-    assert "preloaded: heavy, torch, matplotlib.pyplot" in capsys.readouterr().out
+    (place / "run").mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place / "run"))
+    other_server()
+    with running() as kernel:
+        server = psutil.Process(kernel.pid).ppid()
+        assert command.main([]) == 0
+        assert capsys.readouterr().out == f"{server}: kernels: 1; preloaded: heavy\n"
+        assert command.main(["stop"]) == 0
+        assert not list(settings.socket_folder().iterdir())
+        assert kernel.run("print('still there')") == "still there"
+    wait_until(lambda: has_ended(server))
     assert command.main(["nonsense"]) == 2
 
 
@@ -563,6 +579,16 @@ def test_a_process_that_must_not_be_forked_is_not(
     assert "Kernels start cold" in said[0]
     assert sentence in said[0]
     assert "unfit" in said[0]
+
+
+def test_a_process_that_uses_cuda_is_not_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = SimpleNamespace(cuda=SimpleNamespace(is_initialized=lambda: True))
+    monkeypatch.setitem(sys.modules, "torch", used)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    try:
+        assert "uses CUDA" in preload([]).refusal
+    finally:
+        gc.unfreeze()
 
 
 def test_a_folder_that_others_can_open_is_not_used(
