@@ -14,13 +14,16 @@ from pathlib import Path
 import pytest
 from sandbox_server import (
     KINDS,
+    OLD_KERNEL,
     ROOT,
     Server,
+    become_ordinary,
     file_for_everybody,
     kinds,
     needs_root,
     needs_sandbox,
     nothing_left_behind,
+    own_mounts,
     refused,
     show_interpreter,
     wait_until,
@@ -61,6 +64,7 @@ def test_when_the_fork_server_ends_its_children_end(secret, victim):
         server.start(stay)
         wait_until(lambda: len(server.processes()) == 4)
         waits, forks, *_ = family(server.process.pid)
+        assert list(Path(f"/proc/{waits}/fd").iterdir()) == []  # so who waits for the end of a pipe sees it
         os.kill(waits if victim == "the process that waits" else forks, signal.SIGKILL)
         wait_until(lambda: not server.processes())
         assert server.process.wait(10) == (-9 if victim == "the process that waits" else 128 + 9)
@@ -99,6 +103,29 @@ def test_visible_folders_may_be_in_tmp_and_hidden_ones_in_them(secret, kind):
     assert keys in ("", "EACCES")
     assert text == "1"
     assert all(written)
+
+
+@needs_sandbox
+@needs_root
+@pytest.mark.parametrize("kernel", ["", OLD_KERNEL], ids=["this kernel", "an old kernel"])
+@pytest.mark.parametrize("user", ["root", "ordinary user"])
+def test_disks_below_what_is_visible_are_read_only_too(secret, user, kernel):
+    disk = secret.parent / "disks" / "a disk"
+    disk.mkdir(parents=True)
+
+    def before():
+        own_mounts()
+        libc.mount("tmpfs", str(disk), "tmpfs", options="mode=0777")
+        (disk / "data").write_text("1")
+        if user != "root":
+            become_ordinary()
+
+    def look(disk):
+        return Path(disk, "data").read_text(), refused(os.mkdir, disk + "/x"), os.statvfs(disk).f_flag & 0b111
+
+    with Server(secret, visible=[disk.parent], preexec=before, before=kernel) as server:
+        flags = os.ST_RDONLY | os.ST_NOSUID | os.ST_NODEV
+        assert server.value(look, disk=str(disk)) == ["1", "EROFS", flags]
 
 
 @needs_sandbox
@@ -275,6 +302,15 @@ except sandbox.SandboxUnavailable as error:
     first, sentence = run.stdout.splitlines()
     usable, layers = json.loads(first)
     return usable, layers, sentence
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare (util-linux) is not installed")
+def test_a_machine_that_can_isolate_is_not_refused():
+    """Otherwise a mistake in the sandbox would only skip the tests."""
+    command = ["unshare", "-Ur", "-mpnif", "sh", "-c", "mount -t tmpfs none /tmp && unshare -U true"]
+    if subprocess.run(command, capture_output=True, timeout=30).returncode:
+        pytest.skip("this machine allows no user namespaces")
+    assert sandbox.usable(sandbox.probe()), sandbox.probe()
 
 
 @needs_sandbox

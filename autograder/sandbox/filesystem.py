@@ -45,10 +45,13 @@ _PRIVATE = libc.MS_NOSUID | libc.MS_NODEV
 
 
 def interpreter() -> list[Path]:
-    """The folders that this Python and its installed packages are read from."""
+    """The folders that this Python, its installed packages and their libraries are read from."""
     folders = {sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__)}
     folders |= {path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")}
-    return sorted(Path(folder) for folder in folders if os.path.isdir(folder))
+    folders |= set(
+        os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)
+    )  # clusters with environment modules
+    return sorted(Path(folder) for folder in folders if os.path.isabs(folder) and os.path.isdir(folder))
 
 
 def build(visible: Iterable[Path], hidden: Iterable[Path], *, for_others: bool) -> list[str]:

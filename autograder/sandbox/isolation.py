@@ -93,7 +93,8 @@ def enter_base(visible: Iterable[Path], hidden: Iterable[Path] = ()) -> None:
 def next_child_gets_pid_namespace() -> None:
     """Let the child of the next fork be number 1 of a new process namespace. To be called before each fork.
 
-    A namespace takes one fork only; until the next call, further ones fail or join the same namespace.
+    A namespace takes one fork only; until the next call, further ones fail or join the same namespace. The
+    first call also looks for memory that this process shares with others, and keeps it from all children.
     """
     base = _entered()
     if not base.checked:
