@@ -72,10 +72,10 @@ def enter_base(visible: Iterable[Path], hidden: Iterable[Path] = ()) -> None:
     global _base
     if sys.platform != "linux":
         raise SandboxUnavailable(why_not(OSError()))
-    if len(os.listdir("/proc/self/task")) > 1:
-        raise SandboxUnavailable("enter_base() was called in a process with several threads.")
     root = namespaces.is_root()
     try:
+        if len(os.listdir("/proc/self/task")) > 1:
+            raise SandboxUnavailable("enter_base() was called in a process with several threads.")
         if not root:
             namespaces.leave_root()
         namespaces.own(namespaces.BASE, with_user=not root)
@@ -189,8 +189,8 @@ def _refuse_open_files(proc: int) -> None:
         for descriptor in map(int, os.listdir(folder)):
             with suppress(OSError):  # the copy that os.listdir() had is closed already
                 mode = os.fstat(descriptor).st_mode
-                is_file = stat.S_ISDIR(mode) or stat.S_ISREG(mode) or os.isatty(descriptor)
-                if is_file and descriptor not in (folder, proc):
+                leads_out = stat.S_IFMT(mode) in (stat.S_IFDIR, stat.S_IFREG, stat.S_IFBLK)
+                if (leads_out or os.isatty(descriptor)) and descriptor not in (folder, proc):
                     raise SandboxUnavailable(
                         f"Descriptor {descriptor} is a file, a folder or a terminal: a submission may have "
                         "pipes, sockets and /dev/null only (close_other_descriptors)."

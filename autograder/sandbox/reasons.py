@@ -54,7 +54,9 @@ def why_not(error: OSError, *, root: bool = False) -> str:
             "or with `--cap-add SYS_ADMIN --security-opt apparmor=unconfined` for root"
         )
     elif error.errno in (errno.EINVAL, errno.ENOSYS, errno.ENODEV):
-        advice = "This kernel was built without it: use a current kernel of your distribution"
+        advice = (
+            "This kernel was built without it, or this is a chroot: use your distribution's kernel, outside"
+        )
     elif error.errno in (errno.ENOSPC, errno.EUSERS):
         advice = "Too many namespaces are in use, or too many within each other: ask your administrator"
     else:
