@@ -23,6 +23,7 @@ import torch
 
 from benchmarks.figures import spread
 from course.checks import remote
+from course.checks.wire import Message
 
 LESSON = "03_batch_norm"
 NOTEBOOK = Path(__file__).resolve().parent.parent / "source_notebooks" / LESSON / f"{LESSON}.ipynb"
@@ -62,7 +63,7 @@ def grade(names: dict[str, Any], tests: list[tuple[str, str]], seed: int) -> tup
     """Check every test cell of one submission. Returns the seconds of observing and of judging."""
     observing, judging = Stopwatch(), Stopwatch()
 
-    def ask(name: str, request: remote.Message) -> remote.Message:
+    def ask(name: str, request: Message) -> Message:
         judging.stop()
         request = _through_json(request)
         observing.start()
@@ -82,7 +83,7 @@ def grade(names: dict[str, Any], tests: list[tuple[str, str]], seed: int) -> tup
     return observing.seconds, judging.seconds
 
 
-def _through_json(message: remote.Message) -> remote.Message:
+def _through_json(message: Message) -> Message:
     header, buffers = message
     return json.loads(json.dumps(header)), buffers
 

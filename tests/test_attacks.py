@@ -71,6 +71,63 @@ def test_a_folded_layer_does_the_work_with_its_own_weight() -> None:
     assert verdict("fuse_linear_bn", student).misconception.name == "old_layers_called"
 
 
+class BatchNormFunction(torch.autograd.Function):
+    """A student's own, in spite of its name."""
+
+    @staticmethod
+    def forward(ctx, x, weight, bias, eps, backward):
+        var, mean = torch.var_mean(x, 0, correction=0)
+        x_hat = (x - mean) / torch.sqrt(var + eps)
+        ctx.save_for_backward(x, x_hat, weight, torch.sqrt(var + eps))
+        ctx.mark_non_differentiable(mean, var)
+        ctx.eps, ctx.left_to = eps, backward
+        return x_hat * weight + bias, mean, var
+
+    @staticmethod
+    def backward(ctx, grad, *_):
+        x, x_hat, weight, std = ctx.saved_tensors
+        if ctx.left_to == "torch":
+            mask = [True, True, True]
+            return (
+                *torch.ops.aten.native_batch_norm_backward(
+                    grad, x, weight, None, None, x.mean(0), 1 / std, True, ctx.eps, mask
+                ),
+                None,
+                None,
+            )
+        through_var = x_hat * (grad * x_hat).mean(0)
+        grad_x = weight / std * (grad - grad.mean(0) - through_var)
+        return grad_x, (grad * x_hat).sum(0), grad.sum(0), None, None
+
+
+@pytest.mark.parametrize("backward", ["nobody", "torch"])
+def test_a_function_of_the_students_own_is_looked_into(backward: str) -> None:
+    def student(x, weight, bias, eps=1e-5):
+        return BatchNormFunction.apply(x, weight, bias, eps, backward)
+
+    problem = verdict("batch_norm_train", student, group="gradients").problem
+    assert ("`native_batch_norm_backward`" in problem) is (backward == "torch")
+
+
+def test_a_hook_is_looked_into() -> None:
+    def student(x, weight, bias, eps=1e-5):
+        def hook(grad):
+            mask = [True, True, True]
+            return torch.ops.aten.native_batch_norm_backward(
+                grad, x, weight, None, None, mean, 1 / std, True, eps, mask
+            )[0]
+
+        mean, var = x.mean(0), x.var(0, correction=0)
+        std = torch.sqrt(var + eps)
+        y = ((x - mean) / std * weight).detach() + bias + 0 * weight
+        through = x + 0
+        through.register_hook(hook)
+        return y + through - through.detach(), mean, var
+
+    problem = verdict("batch_norm_train", student, group="gradients").problem
+    assert "`native_batch_norm_backward`" in problem
+
+
 # --- Wrong answers that once passed -------------------------------------------------------------------------
 
 

@@ -106,7 +106,7 @@ def _observe_each(student: Any, probes: Iterable[Probe]) -> Iterator[Observation
             return
 
 
-def describe(student: object) -> Observation:
+def describe(student: Any) -> Observation:
     """What kind of object the student passed to the check, before anything is called."""
     kind = "class" if inspect.isclass(student) else "function" if callable(student) else "object"
     if isinstance(student, nn.Module):
@@ -120,7 +120,7 @@ def describe(student: object) -> Observation:
         seen["origin"] = [cut(origin)]
     if kind in ("class", "function"):
         with contextlib.suppress(TypeError, ValueError):
-            signature = inspect.signature(student)  # type: ignore[arg-type]
+            signature = inspect.signature(student)
             if signature.return_annotation is not signature.empty:
                 signature = signature.replace(return_annotation=signature.empty)
             parameters = signature.parameters.values()
@@ -310,6 +310,8 @@ def _take_steps(module: nn.Module, make: Callable[..., nn.Module], probe: Module
             case Describe():
                 _describe_module(module, step, notes)
             case Forward():
+                if index and any(backward[index:]):
+                    module.zero_grad()
                 _forward(module, probe, step, notes, any(backward[index:]))
             case Reload():
                 fresh = _build(make, probe)
@@ -352,8 +354,6 @@ def _gradient_keys(probe: ModuleProbe, step: Step) -> list[str]:
 
 def _forward(module: nn.Module, probe: ModuleProbe, step: Forward, notes: _Notes, backward: bool) -> None:
     module.train(step.training)
-    if backward:
-        module.zero_grad()
     # As in use: an input asks for a gradient only where one is wanted.
     with unlogged():
         leaf = step.x.detach().clone().requires_grad_(step.grad_output is not None)

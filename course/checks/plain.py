@@ -7,7 +7,7 @@ work is graded (`wire.py`).
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ def trouble(kind: str, text: str = "", where: str = "") -> Trouble:
     return {"trouble": kind, "text": cut(text), "where": cut(where)}
 
 
-def is_trouble(value: object) -> bool:
+def is_trouble(value: object) -> TypeGuard[Trouble]:
     """Whether an observed value is a `Trouble` record."""
     return isinstance(value, dict)
 
@@ -106,24 +106,24 @@ def type_name(value: Any) -> str:
     )
 
 
-def is_observation(value: object) -> bool:
+def is_observation(value: object) -> TypeGuard[Observation]:
     """Whether this is an `Observation` and nothing more."""
     return type(value) is dict and are_texts(value) and all(_is_value(item) for item in value.values())
 
 
-def are_texts(values: Collection[object]) -> bool:
+def are_texts(values: Collection[Any]) -> bool:
     """Whether all of these are strings, and none too long."""
-    return not values or (set(map(type, values)) == {str} and max(map(len, values)) <= LONGEST_TEXT)  # type: ignore[arg-type]
+    return not values or (set(map(type, values)) == {str} and max(map(len, values)) <= LONGEST_TEXT)
 
 
-def _is_value(value: object) -> bool:
+def _is_value(value: Any) -> bool:
     kind = type(value)
     if kind is Tensor:
-        return value.numel() <= LARGEST  # type: ignore[attr-defined]
+        return bool(value.numel() <= LARGEST)
     if kind is list:
-        return len(value) <= LONGEST_LIST and are_texts(value)  # type: ignore[arg-type]
+        return len(value) <= LONGEST_LIST and are_texts(value)
     if kind is dict:
-        return value.keys() == _TROUBLE and are_texts(value.values())  # type: ignore[attr-defined]
+        return value.keys() == _TROUBLE and are_texts(value.values())
     if kind is str:
-        return len(value) <= LONGEST_TEXT  # type: ignore[arg-type]
+        return len(value) <= LONGEST_TEXT
     return value is None or kind in (bool, int, float)

@@ -13,7 +13,7 @@ import traceback
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
@@ -129,11 +129,12 @@ class OperatorLog(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self._operators.add(func.__name__)
-        frame, outermost, callers = sys._getframe(1), self._outermost, self._callers
+        frame: FrameType | None = sys._getframe(1)
+        outermost, callers = self._outermost, self._callers
         while frame is not outermost and frame is not None:
             code = frame.f_code
             callers[id(code)] = code
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
         return func(*args, **kwargs) if kwargs else func(*args)
 
     def backward(self, output: Tensor) -> AbstractContextManager[Any]:
@@ -142,20 +143,20 @@ class OperatorLog(TorchDispatchMode):
         The graph names its nodes, and torch's own nodes run what their name says. So their operators are
         logged only where a student's code may run among them: an autograd.Function, or a hook.
         """
-        nodes, found = {output.grad_fn}, [output.grad_fn]
+        nodes: set[Any] = {output.grad_fn}
+        found: list[Any] = [output.grad_fn]
         for node in found:
-            for following, _ in node.next_functions:  # type: ignore[union-attr]
+            for following, _ in node.next_functions:
                 if following is not None and following not in nodes:
                     nodes.add(following)
                     found.append(following)
-        self._nodes.update(type(node).__name__ for node in found)
-        students = RemovableHandle.next_id != self._hooks or any(
-            isinstance(n, BackwardCFunction) for n in found
-        )
-        return contextlib.nullcontext() if students else unlogged()
+        torchs = [node for node in found if not isinstance(node, BackwardCFunction)]
+        self._nodes.update(type(node).__name__ for node in torchs)
+        hooked = RemovableHandle.next_id != self._hooks
+        return contextlib.nullcontext() if hooked or len(torchs) < len(found) else unlogged()
 
     def nodes(self) -> list[str]:
-        """Kinds of nodes in the graphs of the backward passes: "MulBackward0"."""
+        """Kinds of torch's nodes in the graphs of the backward passes: "MulBackward0"."""
         return sorted(self._nodes)
 
     def operators(self) -> list[str]:

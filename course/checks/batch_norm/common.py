@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 
-import torch
 from torch import Tensor
 
 from course.checks.framework import SINGLE, SINGLE_LARGE_MEAN, Aspect, CallProbe, Draw, Forward
@@ -23,8 +22,8 @@ TINY = "variance about 1e-6, eps = 1e-5"
 def affine(draw: Draw, *shape: int) -> dict[str, Tensor]:
     """Weight and bias of this shape that are neither 0 nor 1; every second weight is negative."""
     size = draw.uniform(*shape, low=0.5, high=2.0)
-    sign = 1 - 2 * (torch.arange(size.numel()) % 2).reshape(shape)
-    return {"weight": size * sign, "bias": draw.normal(*shape)}
+    size.view(-1)[1::2] *= -1
+    return {"weight": size, "bias": draw.normal(*shape)}
 
 
 def batch(draw: Draw, name: str, *shape: int, **options: bool) -> Forward:
