@@ -358,7 +358,7 @@ def _forward(module: nn.Module, probe: ModuleProbe, step: Forward, notes: _Notes
     with unlogged():
         leaf = step.x.detach().clone().requires_grad_(step.grad_output is not None)
         given = leaf.clone()
-    with torch.set_grad_enabled(step.grad_enabled):
+    with contextlib.nullcontext() if step.grad_enabled else torch.no_grad():
         output = module(given)
     notes.take(f"output, {step.name}", output)
     for name in probe.watch:

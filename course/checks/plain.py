@@ -39,6 +39,7 @@ LONGEST_LIST = 10_000
 
 _TROUBLE = {"trouble", "text", "where"}
 _EXACT = (Tensor, nn.Parameter)
+_KNOWN = frozenset(DTYPES)
 
 
 def trouble(kind: str, text: str = "", where: str = "") -> Trouble:
@@ -84,7 +85,7 @@ def plain(value: Any) -> Value:
 
 
 def _plain_tensor(value: Tensor) -> Value:
-    if value.layout != torch.strided or value.dtype not in DTYPES or value.is_nested or value.is_meta:
+    if value.layout != torch.strided or value.dtype not in _KNOWN or value.is_nested or value.is_meta:
         return trouble("type", f"a tensor of another kind ({value.layout}, {value.dtype}, {value.device})")
     if value.numel() > LARGEST:
         return trouble("type", f"a tensor of {value.numel():,} numbers")

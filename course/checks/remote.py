@@ -67,7 +67,8 @@ def check(
     from course.checks import catalogue, judge, report
 
     def look(probes: Sequence[Probe]) -> tuple[Observation, Iterable[Observation]]:
-        return _read_answer(ask(student.name, wire.pack(list(probes))))
+        request = wire.pack(list(probes)) if hidden else _visible_request(exercise, group, probes)
+        return _read_answer(ask(student.name, request))
 
     verdict: Verdict = judge.examine(catalogue.find(exercise), look, group, hidden, seed, True, diagnose)
     failure = report.failure(verdict)
@@ -88,6 +89,16 @@ def counterparts() -> dict[str, tuple[str, ...]]:
     from course.checks import catalogue
 
     return {name: exercise.shortcuts for name, exercise in catalogue.EXERCISES.items()}
+
+
+_VISIBLE: dict[tuple[str, str | None], Message] = {}
+
+
+def _visible_request(exercise: str, group: str | None, probes: Sequence[Probe]) -> Message:
+    """Visible probes are the same for every student: they are packed once."""
+    if (exercise, group) not in _VISIBLE:
+        _VISIBLE[exercise, group] = wire.pack(list(probes))
+    return _VISIBLE[exercise, group]
 
 
 def _read_answer(answer: object) -> tuple[Observation, list[Observation]]:

@@ -78,17 +78,17 @@ def repeatable() -> Iterator[None]:
         torch.default_generator.set_state(before)
 
 
+def _stop(*_: object) -> None:
+    raise OutOfTime
+
+
 @contextlib.contextmanager
 def time_limited(seconds: float) -> Iterator[None]:
     """Raise `OutOfTime` in the block after some seconds, where signals can be had."""
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
         yield
         return
-
-    def stop(*_: object) -> None:
-        raise OutOfTime
-
-    before = signal.signal(signal.SIGALRM, stop)
+    before = signal.signal(signal.SIGALRM, _stop)
     # Rings again every second, should the student's code catch it.
     signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
