@@ -202,7 +202,7 @@ def _open(course: Course) -> None:
 
 def _start(course: Course) -> None:
     sandboxed = sandbox.usable(sandbox.probe())
-    with ForkServer(surroundings(course.settings, sandboxed)) as server:
+    with ForkServer(surroundings(course, sandboxed)) as server:
         if server.failed_imports:
             raise AutograderError(f"In the sandbox, {'; '.join(server.failed_imports)}.")
 

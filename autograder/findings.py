@@ -66,6 +66,8 @@ class _Error:
     value: str
 
     def __str__(self) -> str:
+        if self.name == "MemoryError" and not self.value:
+            return "MemoryError: it asked for more memory than a submission may have."
         return f"{self.name}: {self.value}" if self.value else self.name
 
 

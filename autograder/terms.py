@@ -6,7 +6,7 @@ import json
 
 from autograder.assignment import Assignment
 from autograder.bridge import nbgrader_config
-from autograder.config import Course, Settings
+from autograder.config import Course
 from autograder.gradebook import kernelspec, source_cells
 from autograder.observing.client import Surroundings
 from autograder.sandbox import Limits
@@ -35,19 +35,21 @@ def make_terms(course: Course, assignment: Assignment, sandboxed: bool) -> Terms
         cell_timeout=float(execute.get("timeout", SECONDS_PER_CELL)),
         check_timeout=settings.check_timeout,
         notebook_timeout=settings.notebook_timeout,
-        surroundings=surroundings(settings, sandboxed),
+        surroundings=surroundings(course, sandboxed),
         given=given(course, assignment),
         packages=(settings.course_package,),
         own_files=_files_beside(course, assignment.name),
     )
 
 
-def surroundings(settings: Settings, sandboxed: bool) -> Surroundings:
+def surroundings(course: Course, sandboxed: bool) -> Surroundings:
     """What the process that runs submissions is made of."""
+    settings = course.settings
     return Surroundings(
         preload=settings.preload,
         observe=settings.observe,
         visible=settings.visible,
+        hidden=tuple(str(path) for path in (course.workspace, course.source, course.solutions)),
         sandboxed=sandboxed,
         limits=Limits(
             memory_megabytes=settings.memory_megabytes,

@@ -7,9 +7,7 @@ from autograder.judging.plan import Proxy, check_calls, ends_with_value, is_skip
 
 
 def test_a_cell_of_checks_on_names_and_plain_values_is_judged():
-    source = (
-        'check("Layer", Layer, "forward")\n# why\ncheck("Layer", Layer, [1, (2, -3.5)], hidden=True)'
-    )
+    source = 'check("Layer", Layer, "forward")\n# why\ncheck("Layer", Layer, [1, (2, -3.5)], hidden=True)'
     first, second = check_calls(source, "check")
     assert first.arguments == ("Layer", Proxy("Layer"), "forward")
     assert second.arguments == ("Layer", Proxy("Layer"), [1, (2, -3.5)])

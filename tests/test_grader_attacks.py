@@ -57,7 +57,7 @@ def test_every_attack_has_a_name_of_its_own_and_is_in_a_class() -> None:
 
 
 def test_every_row_of_the_list_has_an_attack() -> None:
-    """Row 23, the grader killed or short of disk, is no submission; `test_autograder_restart` is about it."""
+    """Row 23, the grader killed or short of disk, is no submission: `test_autograder_engine` and `_store`."""
     rows = {attack.row for group in GROUPS.values() for attack in group}
     assert rows == set(ROWS)
 

@@ -112,7 +112,7 @@ class Session:
 
     def close(self) -> None:
         """End the process."""
-        self._end("")
+        self._end("", wait=False)
 
     def _run(self, name: str, source: str) -> dict[str, Any]:
         answer, _ = self._ask(name, {"do": "run", "source": source}, [], self._cell_timeout)
@@ -199,11 +199,11 @@ class Session:
                 self.run(cell.name, cell.source)
         return self._child
 
-    def _end(self, name: str) -> int | None:
+    def _end(self, name: str, wait: bool = True) -> int | None:
         child, self._child = self._child, None
         if child is None:
             return None
-        status = child.kill()
+        status = child.kill(wait)
         self.notes += [{**note, "cell": name} for note in child.notes()]
         return status
 

@@ -44,6 +44,7 @@ class Surroundings:
         preload: modules that it imports before it forks.
         observe: the course's observer, "module:function"; empty for none.
         visible: folders that submissions may read, beside Python itself and the packages of `preload`.
+        hidden: folders that stay empty for them even where they lie inside a visible one.
         sandboxed: whether children are confined.
         limits: of one child.
         output_limit: bytes of output that a cell may have.
@@ -52,6 +53,7 @@ class Surroundings:
     preload: tuple[str, ...]
     observe: str
     visible: tuple[str, ...]
+    hidden: tuple[str, ...]
     sandboxed: bool
     limits: Limits
     output_limit: int = MEGABYTE
@@ -100,6 +102,7 @@ class ForkServer:
             "user": os.getuid(),
             "sandbox": self.surroundings.sandboxed,
             "visible": [str(path) for path in visible_folders(self.surroundings)],
+            "hidden": [path for path in self.surroundings.hidden if os.path.exists(path)],
             "font_lists": [str(path) for path in _font_lists()],
             "limits": asdict(self.surroundings.limits),
             "preload": list(self.surroundings.preload),
@@ -217,8 +220,15 @@ class Child:
             self.kill()
             raise ChannelClosed("over its memory limit")
 
-    def kill(self) -> int | None:
-        """End the child with all that it started; returns its exit code, negative for a signal."""
+    def kill(self, wait: bool = True) -> int | None:
+        """End the child with all that it started.
+
+        Args:
+            wait: until it is gone, some milliseconds. It ends just as surely without.
+
+        Returns:
+            Its exit code, negative for a signal; None when it is not known.
+        """
         if not self._open:
             return self._status
         self._open = False
@@ -230,7 +240,8 @@ class Child:
                 member.kill()
         self._status: int | None = None
         with contextlib.suppress(OSError, ValueError, KeyError):
-            self._status = int(json.loads(self._connection.recv(_MESSAGE))["status"])
+            if wait:
+                self._status = int(json.loads(self._connection.recv(_MESSAGE))["status"])
         self._connection.close()
         self._channel.close()
         os.close(self._pidfd)

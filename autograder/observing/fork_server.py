@@ -148,7 +148,7 @@ def main() -> None:
     font_lists = {path.name: path.read_bytes() for path in map(Path, config["font_lists"])}
     try:
         if config["sandbox"]:
-            sandbox.enter_base([Path(path) for path in config["visible"]])
+            sandbox.enter_base(map(Path, config["visible"]), map(Path, config["hidden"]))
         folder = Path(os.environ["MPLCONFIGDIR"])
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in font_lists.items():

@@ -104,6 +104,7 @@ class Attack:
         at_most: it harms itself too, and may get less than it has earned.
         sandbox: survived only where the machine can shut processes in.
         inside: at a part of this grader that stock nbgrader does not have.
+        gap: it keeps the points of its answers, which `docs/grader.md` admits, and must be flagged at least.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Attack:
     at_most: bool = False
     sandbox: bool = False
     inside: bool = False
+    gap: bool = False
 
     @property
     def honest(self) -> bool:

@@ -105,6 +105,7 @@ _UNSEEN = (
         log._names = {"add", "mean", "mul", "sqrt", "sub"}
         normalize = getattr(F, "batch" + "_norm")
     """,
+        gap=True,
     ),
     delegate(
         "forged-observation",
@@ -208,6 +209,7 @@ _UNSEEN = (
                 return x, None, None, weight, bias, None, None, None
         normalize = Normalize.apply
     """,
+        gap=True,
     ),
 )
 

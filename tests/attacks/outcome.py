@@ -59,7 +59,10 @@ def faults(attack: Attack, outcome: Outcome, deserved: float) -> list[str]:
     if outcome.trouble:
         found.append(outcome.trouble)
     low = 0.0 if attack.at_most else deserved
-    if outcome.score is None or not low - 1e-6 <= outcome.score <= deserved + 1e-6:
+    if attack.gap:
+        if not any(sentence.startswith("tampering: ") for sentence in outcome.said):
+            found.append("not even flagged")
+    elif outcome.score is None or not low - 1e-6 <= outcome.score <= deserved + 1e-6:
         found.append(f"{outcome.score} points instead of {deserved:g}")
     if outcome.loot:
         found.append(f"got {', '.join(outcome.loot[:3])}")
@@ -72,7 +75,11 @@ def faults(attack: Attack, outcome: Outcome, deserved: float) -> list[str]:
     for exercise, verdict in attack.verdicts.items():
         if outcome.verdicts.get(exercise) != verdict:
             found.append(f"{exercise}: {outcome.verdicts.get(exercise)} instead of {verdict}")
-    if attack.says and not any(re.search(attack.says, sentence) for sentence in outcome.said):
+    if (
+        attack.says
+        and not attack.gap
+        and not any(re.search(attack.says, sentence) for sentence in outcome.said)
+    ):
         found.append(f"nothing says {attack.says!r}, only: {'; '.join(outcome.said)[:300]}")
     return found
 

@@ -80,6 +80,7 @@ _REFERENCE = (
         import inspect
         exec(inspect.getsource(reference))
     """,
+        gap=True,
     ),
     delegate(
         "reference-file",
@@ -88,6 +89,7 @@ _REFERENCE = (
         import pathlib
         exec(pathlib.Path(reference.__file__).read_text().replace("__all__", "names"))
     """,
+        gap=True,
     ),
     delegate(
         "reference-code",
