@@ -9,6 +9,7 @@ import multiprocessing
 import multiprocessing.forkserver
 import os
 import signal
+import tempfile
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -61,8 +62,16 @@ class LocalExecutor:
             ["autograder.judging.worker", *terms.surroundings.preload, *filter(None, [check])]
         )
         # The two servers import torch at the same time, each on a core.
-        multiprocessing.forkserver.ensure_running()
-        self._fork_server = ForkServer(terms.surroundings)
+        try:
+            multiprocessing.forkserver.ensure_running()
+            self._fork_server = ForkServer(terms.surroundings)
+        except OSError as error:
+            if "AF_UNIX" not in str(error):
+                raise
+            raise ConfigError(
+                f"The folder for temporary files, {tempfile.gettempdir()}, has too long a name for a "
+                "Unix socket in it; set TMPDIR to a shorter one."
+            ) from error
         self.failed_imports = self._fork_server.failed_imports
         self._pool = self._new_pool()
 

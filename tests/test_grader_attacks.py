@@ -6,6 +6,7 @@ process, a file or a changed gradebook behind.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,8 +44,12 @@ needs_sandbox = pytest.mark.skipif(
 
 
 @pytest.fixture
-def arena(tmp_path: Path) -> Iterator[Arena]:
-    with open_arena(tmp_path, SETTINGS, SECONDS_PER_CELL) as arena:
+def arena() -> Iterator[Arena]:
+    # Not pytest's folder: it holds the run's TMPDIR, where a socket's whole path has 107 letters.
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        open_arena(Path(folder), SETTINGS, SECONDS_PER_CELL) as arena,
+    ):
         yield arena
         arena.reset()
 

@@ -88,6 +88,8 @@ class _Runner:
             return _Result(None, _error(ended.name, str(ended)), ended=True)
         except LookupError as problem:
             return _Result(None, _error(*(str(text) for text in problem.args[:2])))
+        except ValueError as mistake:  # in the test cell: there is no exercise or group of that name
+            return _Result(None, _error("ValueError", str(mistake)), ended=True)
         error = {"output_type": "error", **result["error"]} if result["error"] else None
         data = {"output_type": "display_data", "data": dict(result["data"]), "metadata": {}}
         found = _Result(data, error, str(result["delegation"]))

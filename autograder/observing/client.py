@@ -71,7 +71,7 @@ class ForkServer:
         _sweep()
         # Mode 0700: other users cannot connect.
         self._folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
-        self.address = str(Path(self._folder) / "fork-server")
+        self.address = str(Path(self._folder) / "s")  # the whole path may have 107 letters
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         listener.bind(self.address)
         listener.listen(64)
