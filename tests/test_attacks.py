@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from right_answers import RIGHT
@@ -342,3 +344,36 @@ def test_the_first_backward_pass_imports_no_computer_algebra() -> None:
         "sys.exit('sympy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_numbers_that_another_process_worked_out_are_not_ones_own() -> None:
+    """In inference mode, where this is called, moving numbers takes operators with names of their own."""
+
+    def batch_norm_backward(grad_output, x, weight, eps=1e-5):
+        reader, writer = os.pipe()
+        if os.fork() == 0:
+            try:
+                given = (t.detach().numpy().astype("float64") for t in (grad_output, x, weight))
+                os.write(writer, b"".join(each.tobytes() for each in by_hand(*given, eps)))
+            finally:
+                os._exit(0)
+        numbers = torch.from_numpy(np.frombuffer(os.read(reader, 65536)).copy()).to(x.dtype)
+        n, c = x.shape
+        parts = numbers.split([n * c, c, c])
+        return parts[0].reshape(n, c), parts[1], parts[2]
+
+    def by_hand(g, x, weight, eps):
+        d = x - x.mean(0)
+        r = 1 / np.sqrt((d * d).mean(0) + eps)
+        h = d * r
+        return weight * r * (g - g.mean(0) - h * (g * h).mean(0)), (g * h).sum(0), g.sum(0)
+
+    def in_numpy(grad_output, x, weight, eps=1e-5):
+        given = (t.numpy() for t in (grad_output, x, weight))
+        return tuple(torch.from_numpy(each).to(x.dtype) for each in by_hand(*given, eps))
+
+    assert (
+        "nothing that could compute them was seen"
+        in verdict("batch_norm_backward", batch_norm_backward).problem
+    )
+    assert verdict("batch_norm_backward", in_numpy).passed

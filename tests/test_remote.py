@@ -414,6 +414,61 @@ def test_the_seed_is_that_of_the_hidden_inputs() -> None:
     assert visible[0] not in hidden_ones
 
 
+# --- What is remembered from check to check -----------------------------------------------------------------
+
+
+TRAIN = next(iter(RIGHT["batch_norm_train"].values()))
+
+
+def probes_asked(child: Child) -> list[int]:
+    """Makes the child note how many probes each request holds."""
+    counts: list[int] = []
+    ask = child.ask
+
+    def counting(name: str, request: wire.Message) -> wire.Message:
+        counts.append(len(unpack(request)))
+        return ask(name, request)
+
+    child.ask = counting  # type: ignore[method-assign]
+    return counts
+
+
+def test_groups_share_their_probes_while_the_memory_lasts() -> None:
+    child, memory = Child(TRAIN), {}
+    counts = probes_asked(child)
+    for group in ("forward", "gradients"):
+        assert remotely("batch_norm_train", child, group, hidden=True, seed=5, memory=memory)["error"] is None
+    assert len(counts) == 1  # all that "gradients" looks at was seen for "forward"
+    memory.clear()
+    remotely("batch_norm_train", child, "gradients", hidden=True, seed=5, memory=memory)
+    assert counts[1] < counts[0]
+
+
+@pytest.mark.parametrize("options", [{"hidden": False}, {"hidden": True, "seed": 6}, {"hidden": True}])
+def test_other_numbers_are_asked_for_again(options: dict[str, Any]) -> None:
+    child, memory = Child(TRAIN), {}
+    remotely("batch_norm_train", child, hidden=True, seed=5, memory=memory)
+    remotely("batch_norm_train", child, memory=memory, **options)
+    assert child.asked == 2
+
+
+def test_checks_without_a_seed_never_share_their_numbers() -> None:
+    child, memory = Child(TRAIN), {}
+    for _ in range(2):
+        remotely("batch_norm_train", child, hidden=True, memory=memory)
+    assert child.asked == 2
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_a_memory_changes_no_verdict(name: str) -> None:
+    exercise = EXERCISES[name]
+    for student in (m.implementation for m in exercise.misconceptions[::3]):
+        memory: dict[Any, Any] = {}
+        for group in exercise.groups:
+            remembering = remotely(name, Child(student), group, hidden=True, seed=5, memory=memory)
+            assert remembering == remotely(name, Child(student), group, hidden=True, seed=5)
+
+
 def test_the_students_half_refuses_what_is_no_request() -> None:
     for value in (None, 3, [3], ["probe"], {"a": 1}):
         with pytest.raises(WireError):
@@ -434,6 +489,22 @@ def test_after_a_timeout_the_rest_is_not_asked_for(monkeypatch: pytest.MonkeyPat
     assert "stopped after 0.1 seconds" in result["data"]["text/plain"]
     assert "Is there a loop that never ends?" in result["error"]["evalue"]
     assert result["delegation"] == ""
+
+
+def test_nobody_waits_again_for_a_probe_that_ran_out_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("course.checks.observe.observe.__defaults__", (0.1,), raising=True)
+
+    def student(grad_y, x, weight, eps=1e-5):
+        calls.append(1)
+        while True:
+            pass
+
+    calls: list[int] = []
+    child, memory = Child(student), {}
+    for group in EXERCISES["batch_norm_backward"].groups:
+        result = remotely("batch_norm_backward", child, group, hidden=True, seed=5, memory=memory)
+        assert "Is there a loop that never ends?" in result["error"]["evalue"]
+    assert len(calls) == 1
 
 
 def test_the_students_half_needs_no_catalogue() -> None:

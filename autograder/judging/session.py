@@ -79,6 +79,8 @@ class Session:
         """Where the process ended, and how, in a sentence."""
         self.notes: list[dict[str, Any]] = []
         """What the audit hook of all children noted, with the cell it happened in."""
+        self.memory: dict[Any, Any] = {}
+        """For the course's check, which may keep in it what it saw: emptied when a cell runs."""
 
     def run(self, name: str, source: str, keep: bool = True) -> dict[str, Any]:
         """Run a cell in the student's process and return its answer (see `observing.shell.run_cell`).
@@ -91,6 +93,7 @@ class Session:
         Raises:
             Ended: the process ended, or the cell had to be stopped.
         """
+        self.memory.clear()
         answer = self._run(name, source)
         if keep:
             self._done.append(_Cell(name, source))

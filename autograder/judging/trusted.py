@@ -2,12 +2,14 @@
 
 The course's entry point ``check`` (configured by name) is called as
 
-    check(ask, exercise, student, group=None, *, hidden=False, seed=None, diagnose=True)
+    check(ask, exercise, student, group=None, *, hidden=False, seed=None, diagnose=True, memory=None)
 
 with the arguments of the test cell. ``student`` is a `plan.Proxy`; ``ask(name, request)`` sends a request to
 the student's process and returns the answer. The result is a mapping with the keys "data" (a display bundle),
 "error" (None, or "ename", "evalue" and "traceback") and "delegation" (empty, or a sentence: the work was left
 to the very function that the exercise asks for). With ``diagnose=False`` it only matters whether it passes.
+``memory`` is a dict that the check may keep in it what it saw of the student's objects: it is the same from
+test cell to test cell, and empty after a cell of the student's has run.
 
 A call with ``hidden=True`` must look at everything that the same call without it looks at, on inputs of its
 own. So where a cell has both, the hidden one goes first, and when it passes, the visible one has nothing to
@@ -81,7 +83,8 @@ class _Runner:
         known = self._passed.get(repr(call))
         if known is not None:
             return known
-        keywords = {"seed": self._seed, "diagnose": diagnose, **dict(call.keywords)}
+        own = {"seed": self._seed, "diagnose": diagnose, "memory": self._session.memory}
+        keywords = {**own, **dict(call.keywords)}
         try:
             result = self._check(self._ask, *call.arguments, **keywords)
         except Ended as ended:

@@ -84,7 +84,7 @@ def examine(
     from course.checks import judge, observe
 
     return judge.examine(
-        exercise, lambda probes: observe.look(student, probes), group, hidden, seed, own_work
+        exercise, lambda probes: observe.look(student, probes.values()), group, hidden, seed, own_work
     )
 
 

@@ -15,7 +15,7 @@ processes (`wire.py`, `remote.py`).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -49,7 +49,7 @@ SINGLE_LARGE_MEAN = Tolerance(
 
 @dataclass(frozen=True)
 class CallProbe:
-    """Call a function once, and a second time to see whether it remembers something.
+    """Call a function.
 
     Args:
         inputs: positional arguments by name; tensors, numbers, or `LayerSpec` (built before the call).
@@ -57,6 +57,7 @@ class CallProbe:
         returns: names of the returned values, in order; one name for a single value.
         grad_output: shape of the first returned value; None when no gradient is asked for.
         autograd: False calls the function in inference mode, where autograd cannot do the work.
+        twice: whether to call it again on the same numbers, to see whether it remembers something.
         then: when a layer is returned: the input (N, in_features) that it is called on, in eval mode.
         note: what the student should know about the inputs, such as "4 values per feature".
         looks_at: beginnings of the keys under which something is written down.
@@ -67,6 +68,7 @@ class CallProbe:
     options: Mapping[str, Any] = field(default_factory=dict)
     grad_output: Tensor | None = None
     autograd: bool = True
+    twice: bool = False
     then: Tensor | None = None
     note: str = ""
     looks_at: tuple[str, ...] = ("",)
@@ -200,16 +202,19 @@ def to_float64(probe: Probe) -> Probe:
     return converted
 
 
-def tensors_in(value: Any) -> Iterator[Tensor]:
+def tensors_in(value: Any) -> list[Tensor]:
     """The tensors of a probe."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict | tuple):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from tensors_in(item)
-    elif hasattr(value, "__dataclass_fields__"):
-        for item in vars(value).values():
-            yield from tensors_in(item)
+    found, waiting = [], [value]
+    for item in waiting:  # which grows
+        if isinstance(item, Tensor):
+            found.append(item)
+        elif isinstance(item, dict):
+            waiting += item.values()
+        elif isinstance(item, tuple):
+            waiting += item
+        elif hasattr(item, "__dataclass_fields__"):
+            waiting += vars(item).values()
+    return found
 
 
 # --- Exercises --------------------------------------------------------------------------------------------

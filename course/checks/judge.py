@@ -7,7 +7,7 @@ half needs the probe, the student's observation and nothing of the student's.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
@@ -15,6 +15,7 @@ from course.checks import contract
 from course.checks.compare import Symptom, compare, same
 from course.checks.framework import (
     Aspect,
+    CallProbe,
     Exercise,
     Misconception,
     Probe,
@@ -86,7 +87,7 @@ class Verdict:
 
 
 Observer = Callable[[Probe], Observation]
-Look = Callable[[Sequence[Probe]], tuple[Observation, Iterable[Observation]]]
+Look = Callable[[Mapping[str, Probe]], tuple[Observation, Iterable[Observation]]]
 
 VISIBLE_SEED = 0
 """Visible checks repeat their numbers, so that a student can follow a mistake from run to run."""
@@ -105,8 +106,8 @@ def examine(
 
     Args:
         exercise: what is checked.
-        look: asked once, for all of the check's probes; returns what `observe.look` returns. It may be in
-            another process.
+        look: asked once, for all of the check's probes by name; returns what `observe.look` returns. It may
+            be in another process.
         group: the test cell; None for all of them.
         hidden: whether the hidden aspects are judged too, on inputs of their own.
         seed: of the hidden inputs; None for fresh ones. Visible checks have always the same.
@@ -123,7 +124,7 @@ def examine(
     aspects = exercise.select(group, hidden)
     book = answer_book(exercise, seed)
     names = _probes_of(aspects)
-    described, answers = look([book.probes[name] for name in names])
+    described, answers = look({name: book.probes[name] for name in names})
     problem = contract.judge_object(exercise, described)
     if problem:
         return Verdict(exercise, group, hidden, problem=problem)
@@ -226,6 +227,10 @@ class AnswerBook:
             for name, probe in exercise.probes(seed).items()
             if name in looks_at
         }
+        # One probe is enough to see whether a function remembers something, and the first one is visible.
+        first = exercise.aspects[0].probe
+        if isinstance(self.probes[first], CallProbe):
+            self.probes[first] = replace(self.probes[first], twice=True)
         self._seen: dict[tuple[Misconception | None, str], Observation] = {}
 
     def expected(self, probe: str) -> Observation:

@@ -198,9 +198,9 @@ def _observe_call(function: Callable[..., Any], probe: CallProbe, notes: _Notes)
                 _record_input(name, value, notes)
             _record_gradients(returned, probe, arguments, notes)
             _record_layer(returned, probe, arguments, notes)
-        # The same numbers once more. How they came about has been seen.
-        returned = function(*_copies(arguments).values(), **probe.options)
-        _record_returned(returned, probe, ", called again", notes)
+        if probe.twice:  # How the numbers came about has been seen.
+            returned = function(*_copies(arguments).values(), **probe.options)
+            _record_returned(returned, probe, ", called again", notes)
 
 
 def _copies(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,13 +11,15 @@ in a verdict, and none but the right numbers pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from course.checks import wire
 from course.checks.framework import CallProbe, ModuleProbe, Probe
 from course.checks.observe import look
-from course.checks.plain import Observation, is_observation
+from course.checks.plain import Observation, is_observation, is_timeout
+from course.checks.surroundings import alarm_handled
 from course.checks.wire import Message, WireError
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def check(
     hidden: bool = False,
     seed: int | None = None,
     diagnose: bool = True,
+    memory: dict[Any, Any] | None = None,
 ) -> dict[str, Any]:
     """What `course.checks.check` shows and raises, for a student's object in another process.
 
@@ -56,6 +59,8 @@ def check(
         hidden: see `course.checks.check`.
         seed: of the hidden checks' inputs, the student's secret; visible checks have always the same inputs.
         diagnose: False when it only matters whether the check passes: no mistake is named then.
+        memory: kept by the caller from check to check, and emptied when the student's code has run in
+            between. The groups of an exercise share probes; each is then observed once.
 
     Returns:
         "data": the display bundle. "error": None, or "ename", "evalue" and "traceback" as a notebook keeps
@@ -66,9 +71,18 @@ def check(
     """
     from course.checks import catalogue, judge, report
 
-    def look(probes: Sequence[Probe]) -> tuple[Observation, Iterable[Observation]]:
-        request = wire.pack(list(probes)) if hidden else _visible_request(exercise, group, probes)
-        return _read_answer(ask(student.name, request))
+    fresh = hidden and seed is None  # then each check has inputs of its own
+    kept = {} if memory is None or fresh else memory
+    seen: _Seen = kept.setdefault((exercise, student.name, hidden, seed), _Seen())
+
+    def look(probes: Mapping[str, Probe]) -> tuple[Observation, Iterable[Observation]]:
+        missing = seen.missing(probes)
+        if missing:
+            request = wire.pack([*missing.values()]) if hidden else _visible_request(exercise, missing)
+            seen.described, answers = _read_answer(ask(student.name, request))
+            # After a timeout there are fewer.
+            seen.observations.update(zip(missing, answers, strict=False))
+        return seen.described, [seen.observations.get(name, {}) for name in probes]
 
     verdict: Verdict = judge.examine(catalogue.find(exercise), look, group, hidden, seed, True, diagnose)
     failure = report.failure(verdict)
@@ -91,14 +105,29 @@ def counterparts() -> dict[str, tuple[str, ...]]:
     return {name: exercise.shortcuts for name, exercise in catalogue.EXERCISES.items()}
 
 
-_VISIBLE: dict[tuple[str, str | None], Message] = {}
+@dataclass
+class _Seen:
+    """What an object of the student's showed on the probes of one seed."""
+
+    described: Observation = field(default_factory=dict)
+    observations: dict[str, Observation] = field(default_factory=dict)
+
+    def missing(self, probes: Mapping[str, Probe]) -> dict[str, Probe]:
+        """The probes that are still to be observed. Where one ran out of time, nobody waits for others."""
+        if any(is_timeout(self.observations.get(name, {}).get("error")) for name in probes):
+            return {}
+        return {name: probe for name, probe in probes.items() if name not in self.observations}
 
 
-def _visible_request(exercise: str, group: str | None, probes: Sequence[Probe]) -> Message:
+_VISIBLE: dict[tuple[str, ...], Message] = {}
+
+
+def _visible_request(exercise: str, probes: Mapping[str, Probe]) -> Message:
     """Visible probes are the same for every student: they are packed once."""
-    if (exercise, group) not in _VISIBLE:
-        _VISIBLE[exercise, group] = wire.pack(list(probes))
-    return _VISIBLE[exercise, group]
+    key = (exercise, *probes)
+    if key not in _VISIBLE:
+        _VISIBLE[key] = wire.pack([*probes.values()])
+    return _VISIBLE[key]
 
 
 def _read_answer(answer: object) -> tuple[Observation, list[Observation]]:
@@ -124,5 +153,6 @@ def observe(student: object, request: Message) -> Message:
     described, observations = look(student, probes)
     seen = [described]
     if described["kind"] in ("function", "class"):  # anything else is refused, whatever it does
-        seen += observations
+        with alarm_handled():
+            seen += observations
     return wire.pack(seen)

@@ -45,7 +45,12 @@ _VIEWS = (
     "view _unsafe_view _reshape_alias reshape expand permute transpose t unsqueeze squeeze select slice "
     "as_strided unbind split split_with_sizes unfold diagonal"
 )
-_COMPUTES_NOTHING = frozenset(" ".join((_MAKES, _FILLS, _DRAWS, _MOVES, _VIEWS)).split())
+_IN_INFERENCE_MODE = (
+    "to contiguous resolve_conj resolve_neg flatten unflatten ravel chunk narrow view_as reshape_as "
+    "expand_as movedim moveaxis swapaxes swapdims numpy_T matrix_H mT mH adjoint"
+)
+"""There they are operators of their own; elsewhere they are made of those above."""
+_COMPUTES_NOTHING = frozenset(" ".join((_MAKES, _FILLS, _DRAWS, _MOVES, _VIEWS, _IN_INFERENCE_MODE)).split())
 """Operators that make, move or view numbers. Whatever is not among them may have computed a result."""
 
 
@@ -82,20 +87,39 @@ def _stop(*_: object) -> None:
     raise OutOfTime
 
 
+_handled = False
+
+
 @contextlib.contextmanager
-def time_limited(seconds: float) -> Iterator[None]:
-    """Raise `OutOfTime` in the block after some seconds, where signals can be had."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+def alarm_handled() -> Iterator[None]:
+    """Get ready for many blocks that are `time_limited`: this is what takes most of the time of one."""
+    global _handled
+    ready = threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer")
+    if _handled or not ready:
         yield
         return
     before = signal.signal(signal.SIGALRM, _stop)
-    # Rings again every second, should the student's code catch it.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    _handled = True
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _handled = False
         signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def time_limited(seconds: float) -> Iterator[None]:
+    """Raise `OutOfTime` in the block after some seconds, where signals can be had."""
+    with alarm_handled():
+        if not _handled:
+            yield
+            return
+        # Rings again every second, should the student's code catch it.
+        signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 # --- Notes of what ran --------------------------------------------------------------------------------------
@@ -181,6 +205,7 @@ class ReadOutLog(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self._names: set[str] = set()
+        self._forks = _forks
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "")
@@ -189,8 +214,20 @@ class ReadOutLog(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
     def names(self) -> list[str]:
-        """The ways that were taken."""
-        return sorted(self._names)
+        """The ways that were taken. None, when another process was started: it could have done the work."""
+        return sorted(self._names) if _forks == self._forks else []
+
+
+_forks = 0
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_count_fork)
 
 
 def student_line(error: BaseException) -> str:

@@ -180,6 +180,28 @@ _UNSEEN = (
             """)
         },
     ),
+    Attack(
+        "process-pool",
+        21,
+        "a second process, started before, lets autograd do the work",
+        solves=("batch_norm_eval",),
+        gap=True,
+        answers={
+            "batch_norm_backward": code("""
+                import multiprocessing
+                def work(grad_output, x, weight, eps):
+                    x, weight = [torch.tensor(each, requires_grad=True) for each in (x, weight)]
+                    bias = torch.zeros_like(weight, requires_grad=True)
+                    y = weight * (x - x.mean(0)) / torch.sqrt(x.var(0, correction=0) + eps) + bias
+                    y.backward(torch.tensor(grad_output))
+                    return [each.grad.numpy() for each in (x, weight, bias)]
+                pool = multiprocessing.get_context("fork").Pool(1)
+                def batch_norm_backward(grad_output, x, weight, eps=1e-5):
+                    given = (grad_output.numpy(), x.numpy(), weight.numpy(), eps)
+                    return tuple(torch.from_numpy(each) for each in pool.apply(work, given))
+            """)
+        },
+    ),
     around(
         "numpy-moments",
         "writes the numbers of torch's own layer into a tensor made by numpy",
