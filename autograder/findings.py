@@ -95,20 +95,19 @@ def _find(exercise: Exercise, cells: Mapping[str, NotebookNode], untouched: bool
         return Finding(untouched, section=exercise.section or None)
     solution = [cells[exercise.name]] if exercise.name in cells else []
     tests = [cells[name] for name in exercise.points if name in cells and name != exercise.name]
-    report = _telling_report(tests)
-    message = _explain(solution, tests)
+    report, errors = _telling_report(tests), list(_errors([*solution, *tests]))
+    message = _explain(report, errors, tests)
     return Finding(
         untouched=untouched,
-        ending=_ending(report, [*solution, *tests]),
+        ending=_ending(report, errors),
         misconception=report.misconception if report else None,
         message=message,
-        told=message and (_explain(solution, [redact(cell) for cell in tests]) or _HIDDEN_MESSAGE),
+        told=message and _explain_without_hidden(solution, tests),
         section=(report.section if report else None) or exercise.section or None,
     )
 
 
-def _ending(report: CheckReport | None, cells: list[NotebookNode]) -> Ending:
-    errors = list(_errors(cells))
+def _ending(report: CheckReport | None, errors: list[_Error]) -> Ending:
     names = {error.name for error in errors}
     if DELEGATED in names:
         return Ending.DELEGATED
@@ -119,15 +118,19 @@ def _ending(report: CheckReport | None, cells: list[NotebookNode]) -> Ending:
     return Ending.PLAIN
 
 
-def _explain(solution: list[NotebookNode], tests: list[NotebookNode]) -> str:
+def _explain_without_hidden(solution: list[NotebookNode], tests: list[NotebookNode]) -> str:
+    """What a student may read of it."""
+    seen = [redact(cell) for cell in tests]
+    return _explain(_telling_report(seen), list(_errors([*solution, *seen])), seen) or _HIDDEN_MESSAGE
+
+
+def _explain(report: CheckReport | None, errors: list[_Error], tests: list[NotebookNode]) -> str:
     """What went wrong, in a sentence: the check's own words, otherwise the first error."""
-    errors = list(_errors([*solution, *tests]))
     for error in errors:
         if error.name == DELEGATED:
             return error.value
         if error.name in TIMEOUTS:
             return error.value or _TIMED_OUT_MESSAGE
-    report = _telling_report(tests)
     if report:
         return report.message
     return str(errors[0]) if errors else _wrote_to_stderr(tests)
@@ -143,7 +146,7 @@ def _errors(cells: list[NotebookNode]) -> Iterator[_Error]:
     """The errors among the outputs of cells."""
     for cell in cells:
         for output in cell.get("outputs", []):
-            if output.output_type == "error":
+            if output["output_type"] == "error":
                 value = _CELL_FILE.sub(r"(\1)", one_line(output.get("evalue", "")))
                 yield _Error(one_line(output.get("ename", ""), 80), value)
 
@@ -152,6 +155,6 @@ def _wrote_to_stderr(tests: list[NotebookNode]) -> str:
     """Why a test without an error scores 0: nbgrader counts any text on stderr as a failure."""
     for cell in tests:
         for output in cell.get("outputs", []):
-            if output.output_type == "stream" and output.name == "stderr":
-                return f"A test wrote a warning, which counts as a failure: {one_line(output.text, 200)}"
+            if output["output_type"] == "stream" and output["name"] == "stderr":
+                return f"A test wrote a warning, which counts as a failure: {one_line(output['text'], 200)}"
     return ""

@@ -49,12 +49,14 @@ def write_notebook(notebook: NotebookNode, path: Path) -> None:
 
 def facts(cell: NotebookNode) -> dict[str, Any]:
     """nbgrader's metadata of a cell; empty where there is none or where it is not a table."""
-    found = cell.metadata.get("nbgrader", {})
+    found = cell["metadata"].get("nbgrader")
     return found if isinstance(found, dict) else {}
 
 
 def grade_id(cell: NotebookNode) -> str | None:
     """The name under which nbgrader knows a cell, or None for a cell that it does not know."""
+    if "nbgrader" not in cell["metadata"]:
+        return None
     name = facts(cell).get("grade_id")
     return name if isinstance(name, str) and name else None
 
@@ -107,7 +109,7 @@ def clear_outputs(notebook: NotebookNode) -> None:
 
 def plain(text: str) -> str:
     """Text without terminal colours."""
-    return _ANSI.sub("", text)
+    return _ANSI.sub("", text) if "\x1b" in text else text
 
 
 def one_line(text: str, limit: int = 300) -> str:

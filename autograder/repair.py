@@ -36,7 +36,7 @@ def _forget_unknown_and_copied(submission: NotebookNode, released: dict[str, Not
     copied, unknown = set(), False
     seen: set[str] = set()
     for cell in reversed(submission.cells):
-        if "nbgrader" not in cell.metadata:
+        if "nbgrader" not in cell["metadata"]:
             continue
         name = grade_id(cell)
         if name in released and name not in seen:
@@ -46,7 +46,7 @@ def _forget_unknown_and_copied(submission: NotebookNode, released: dict[str, Not
             copied.add(str(name))
         elif facts(cell).get("grade") or facts(cell).get("solution"):
             unknown = True
-        del cell.metadata["nbgrader"]
+        del cell["metadata"]["nbgrader"]
     notes = [f"There was more than one cell {name}; the last one was graded." for name in sorted(copied)]
     if unknown:
         notes.append("Cells that look like graded cells but are not part of the assignment were ignored.")
@@ -61,7 +61,7 @@ def _restore_facts(submission: NotebookNode, released: dict[str, NotebookNode]) 
         if name is None:
             continue
         original = released[name]
-        if cell.cell_type == original.cell_type and _fixed(cell) == _fixed(original):
+        if cell["cell_type"] == original["cell_type"] and _fixed(cell) == _fixed(original):
             continue
         edited.append(name)
         restored = deepcopy(original)
@@ -75,7 +75,8 @@ def _restore_facts(submission: NotebookNode, released: dict[str, NotebookNode]) 
 
 
 def _fixed(cell: NotebookNode) -> list[object]:
-    return [facts(cell).get(key) for key in _FIXED]
+    found = facts(cell)
+    return [found.get(key) for key in _FIXED]
 
 
 def _restore_missing(submission: NotebookNode, released: dict[str, NotebookNode]) -> list[str]:

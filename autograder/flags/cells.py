@@ -15,13 +15,15 @@ def own_cells(notebook: NotebookNode, release: NotebookNode) -> dict[str, str]:
     An exercise's cell has the exercise's name, another one its place: "cell 12", counted from 1 over all
     cells of the notebook. Test cells are not the student's and are left out.
     """
-    given = {cell.source for cell in release.cells if cell.cell_type == "code"}
+    given = {cell["source"] for cell in release.cells if cell["cell_type"] == "code"}
     found = {}
     for place, cell in enumerate(notebook.cells, start=1):
-        is_test = is_graded(cell) and not is_solution(cell)
-        if cell.cell_type == "code" and not is_test and cell.source not in given and cell.source.strip():
+        source = cell["source"]
+        if cell["cell_type"] != "code" or source in given or not source.strip():
+            continue
+        if is_solution(cell) or not is_graded(cell):
             name = grade_id(cell) if is_solution(cell) else None
-            found[name if name and name not in found else f"{_OWN}{place}"] = cell.source
+            found[name if name and name not in found else f"{_OWN}{place}"] = source
     return found
 
 

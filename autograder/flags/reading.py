@@ -26,12 +26,26 @@ _MAX_DEPTH = 50
 
 _PYTHON_MAGIC = re.compile(r"^(\s*)%%?(?:time|timeit|prun|capture)\b(?:[ \t]+-\w+(?:[ \t]*\d+)?)*[ \t]*")
 _OTHER_MAGIC = re.compile(r"^\s*(?:[\w, ]+=\s*)?[%!]|^\s*\?|\?\s*$")
+_SIGN_OF_MAGIC = re.compile(r"[%!?]")
 _ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError)
+_NOT_WALKED = frozenset(
+    (
+        *("arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs", "level"),
+        *("module", "name", "names", "op", "ops", "rest", "simple", "tag", "type_comment"),
+    )
+)
+"""Fields that hold no node, or one that nobody looks at: contexts, operators, and what an import names."""
+_CHILDREN = {
+    kind: tuple(name for name in kind._fields if name not in _NOT_WALKED)
+    for kind in vars(ast).values()
+    if isinstance(kind, type) and issubclass(kind, ast.AST)
+}
+_BINDING = frozenset((ast.Name, ast.arg, ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef))
 
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """A statement, all that is in it, and the number of the line before the text that it was read from."""
+    """A statement, what is in it, and the number of the line before the text that it was read from."""
 
     node: ast.stmt
     nodes: Sequence[ast.AST]
@@ -47,16 +61,33 @@ def statements(source: str) -> list[Statement]:
 
     Magics are left out. Of a cell that is not valid Python those lines are read that can be read alone.
     """
-    lines = [_without_magic(line) for line in source.split("\n")]
+    lines = source.split("\n")
+    if _SIGN_OF_MAGIC.search(source):
+        lines = [_without_magic(line) for line in lines]
     try:
-        return [Statement(node, list(ast.walk(node))) for node in _parse("\n".join(lines))]
+        return [Statement(node, _walk(node)) for node in _parse("\n".join(lines))]
     except _ERRORS:
         found = ((number, node) for number, line in enumerate(lines) for node in _read_line(line))
-        return [Statement(node, list(ast.walk(node)), number) for number, node in found]
+        return [Statement(node, _walk(node), number) for number, node in found]
+
+
+def _walk(statement: ast.stmt) -> list[ast.AST]:
+    """The nodes of `ast.walk`, in its order, without those that nobody looks at: more than half of them."""
+    nodes: list[ast.AST] = [statement]
+    for node in nodes:
+        for name in _CHILDREN[type(node)]:
+            child = getattr(node, name)
+            if isinstance(child, list):
+                nodes += filter(None, child)  # None: a `**` in a dict, a keyword parameter without default
+            elif isinstance(child, ast.AST):
+                nodes.append(child)
+    return nodes
 
 
 def magics(source: str) -> Iterator[tuple[int, str]]:
     """Number and text of the lines that are commands of IPython, but for those that time Python code."""
+    if not _SIGN_OF_MAGIC.search(source):
+        return
     for number, line in enumerate(source.split("\n"), start=1):
         if _OTHER_MAGIC.match(line) and not _PYTHON_MAGIC.match(line):
             yield number, line.strip()
@@ -133,7 +164,7 @@ class Reading:
                 return owner
             return f"{owner}.{node.attr}" if owner else ""
         if isinstance(node, ast.Call) and node.args:
-            return self._called(node, depth)
+            return self._looked_up(node, depth)
         if isinstance(node, ast.Subscript):
             owner, name = self.dotted(node.value, depth + 1), self.text(node.slice)
             if owner == "sys.modules":
@@ -141,15 +172,18 @@ class Reading:
             return f"{owner}.{name}" if owner and name else ""
         return ""
 
-    def _called(self, node: ast.Call, depth: int) -> str:
-        called = node.func.id if isinstance(node.func, ast.Name) else self.dotted(node.func, depth + 1)
+    def called(self, node: ast.Call, depth: int = 0) -> str:
+        """The name of what is called: as it is written, or with its module."""
+        return node.func.id if isinstance(node.func, ast.Name) else self.dotted(node.func, depth + 1)
+
+    def _looked_up(self, node: ast.Call, depth: int) -> str:
+        called = self.called(node, depth)
         if called in ("__import__", "importlib.import_module", "importlib.__import__"):
             return self.text(node.args[0])
-        owner = self.dotted(node.args[0], depth + 1)
         if called == "vars":
-            return owner
+            return self.dotted(node.args[0], depth + 1)
         if called in ("getattr", "inspect.getattr_static") and len(node.args) > 1:
-            name = self.text(node.args[1])
+            owner, name = self.dotted(node.args[0], depth + 1), self.text(node.args[1])
             return f"{owner}.{name}" if owner and name else ""
         return ""
 
@@ -178,6 +212,8 @@ class Reading:
         match node:
             case ast.Constant(value=str() | bytes() | int() | None as constant):
                 return constant
+            case ast.BinOp(op=ast.Sub() | ast.Mult() | ast.Div() | ast.Pow() | ast.MatMult()):
+                raise _Unknown  # said early, because a lesson's code is full of them
             case ast.Name(id=name) if name in self._values:
                 return of(self._values[name])
             case ast.List(elts=items) | ast.Tuple(elts=items):
@@ -232,7 +268,11 @@ def bound_names(*body: Statement) -> dict[str, int]:
     found: dict[str, int] = {}
     for statement in body:
         for node in statement.nodes:
-            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            if type(node) not in _BINDING:
+                continue
+            if isinstance(node, ast.Name):
+                if isinstance(node.ctx, ast.Load):
+                    continue
                 name = node.id
             elif isinstance(node, ast.arg):
                 name = node.arg

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from autograder.flags import Flag
 from autograder.flags.cells import is_answer
@@ -42,6 +43,7 @@ _HIDES = "hides the name of what does the whole exercise"
 _LOOKS_UP = "looks up a part of a library by a name that is made while it runs"
 _RUNS_TEXT = "runs text as code"
 _REPLACES = "replaces a part of a module"
+_ANY_TEXT = re.compile("|".join(TEXTS))
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,12 @@ def scan(cells: Mapping[str, str], lesson: Lesson) -> list[Flag]:
     bodies = {name: statements(text) for name, text in _shortened(cells).items()}
     for body in bodies.values():
         reading.learn_imports(body)
-    given = {line.strip() for text in lesson.given for line in text.split("\n")}
+    given = _given_lines(tuple(lesson.given))
+    words = _Words(lesson.counterparts)
     flags: list[Flag] = []
     for name, body in bodies.items():
         lines = cells[name].split("\n")
-        cell = _Cell(name, body, reading, lesson, checks)
+        cell = _Cell(name, body, reading, lesson, words, checks)
         seen = [each for each in cell.look(cells[name]) if lines[each.line - 1].strip() not in given]
         flags += _flags(name, seen, lines)
     return flags
@@ -105,6 +108,12 @@ def _given_names(texts: tuple[str, ...]) -> Mapping[str, str]:
     for text in texts:
         reading.learn_imports(statements(text))
     return reading.modules
+
+
+@lru_cache(maxsize=4)
+def _given_lines(texts: tuple[str, ...]) -> frozenset[str]:
+    """The lines of the released cells; the same for every submission."""
+    return frozenset(line.strip() for text in texts for line in text.split("\n"))
 
 
 def _shortened(cells: Mapping[str, str]) -> dict[str, str]:
@@ -138,6 +147,22 @@ def _some(items: Sequence[str], separator: str) -> str:
     return separator.join([*items[:MOST_LINES], *([f"and {rest} more"] if rest > 0 else [])])
 
 
+class _Words:
+    """For each exercise the parts of names that do its whole work, as `_plain` writes them."""
+
+    def __init__(self, counterparts: Mapping[str, Sequence[str]]) -> None:
+        self._counterparts = counterparts
+        self._all = {_plain(word) for words in counterparts.values() for word in words}
+        self._found: dict[str, set[str]] = {}
+
+    def of(self, exercise: str) -> set[str]:
+        """The exercise's words; those of all exercises for what belongs to none."""
+        if exercise not in self._found:
+            words = (*self._counterparts.get(exercise, ()), exercise)
+            self._found[exercise] = {_plain(word) for word in words if word} or self._all
+        return self._found[exercise]
+
+
 class _Cell:
     """One cell, as it is looked at."""
 
@@ -147,6 +172,7 @@ class _Cell:
         body: Sequence[Statement],
         reading: Reading,
         lesson: Lesson,
+        words: _Words,
         checks: Collection[str],
     ) -> None:
         self._name = name
@@ -154,8 +180,8 @@ class _Cell:
         self._bound = bound_names(*body)
         self._reading = reading.in_cell(body, self._bound)
         self._lesson = lesson
+        self._words = words
         self._checks = checks
-        self._all_words = {_plain(word) for words in lesson.counterparts.values() for word in words}
 
     def look(self, text: str) -> Iterator[_Seen]:
         """Everything that is unusual, in any order."""
@@ -164,88 +190,99 @@ class _Cell:
             if not HONEST_COMMAND.match(command):
                 yield _Seen("tampering", "gives a command to the shell or to IPython", "", number, exercise)
         for statement in self._body:
-            # An answer may also stand in a cell of its own.
-            answered = [name for name in bound_names(statement) if name in self._lesson.counterparts]
-            looked = _Statement(self, exercise or (answered[0] if answered else ""))
-            for node, (kind, what, name) in looked.look(statement):
+            looked = _Statement(self, statement, exercise or self._answered(statement))
+            for node, (kind, what, name) in looked.look():
                 line = statement.offset + getattr(node, "lineno", 1)
                 yield _Seen(kind, what, name, line, looked.exercise)
+
+    def _answered(self, statement: Statement) -> str:
+        """The exercise that a statement answers: an answer may also stand in a cell of its own."""
+        return next((name for name in bound_names(statement) if name in self._lesson.counterparts), "")
 
 
 _What = tuple[str, str, str]
 """Kind, what is done, and by which name."""
 
-_LOOKED_AT = frozenset(
-    (
-        *(ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Call),
-        *(ast.Assign, ast.Delete, ast.AugAssign, ast.AnnAssign, ast.Constant, ast.BinOp, ast.JoinedStr),
-        *(ast.Name, ast.Attribute, ast.Subscript),
-    )
-)
-
 
 class _Statement:
     """One statement of a cell, in the answer to an exercise or elsewhere."""
 
-    def __init__(self, cell: _Cell, exercise: str) -> None:
+    def __init__(self, cell: _Cell, statement: Statement, exercise: str) -> None:
         self.exercise = exercise
+        self._nodes = statement.nodes
         self._reading = cell._reading
         self._bound = cell._bound
         self._lesson = cell._lesson
         self._checks = cell._checks
-        words = {_plain(word) for word in (*self._lesson.counterparts.get(exercise, ()), exercise) if word}
-        self._words = words or cell._all_words
-
-    def look(self, statement: Statement) -> Iterator[tuple[ast.AST, _What]]:
-        """What is unusual, with the place."""
+        self._words = cell._words.of(exercise)
         # To compare with the library's own layer, in a print or an assert below the answer, is good practice.
-        compares = isinstance(statement.node, ast.Expr | ast.Assert)
-        inner: set[int] = set()  # what is a part of a name or text that was looked at as a whole
-        for node in statement.nodes:
-            if isinstance(node, ast.Attribute | ast.Subscript):
-                inner.add(id(node.value))
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-                inner.add(id(node.value))  # a docstring
-            if type(node) in _LOOKED_AT:
-                for seen in self._look_at(node, id(node) in inner, compares):
-                    yield node, seen
+        self._compares = isinstance(statement.node, ast.Expr | ast.Assert)
+        self._inner: set[int] = set()
+        """What is a part of a name or text that was looked at as a whole; a whole comes before its parts."""
 
-    def _look_at(self, node: ast.AST, is_inner: bool, compares: bool) -> Iterator[_What]:
-        match node:
-            case ast.Import() | ast.ImportFrom():
-                for name in _imported(node):
-                    yield from self._dotted(name, compares=False)
-            case ast.FunctionDef(name=name) if name in METHODS:
-                yield "tampering", METHODS[name], name
-            case ast.Constant(value=str() as text) if not is_inner:
-                yield from _in_text(text)
-            case ast.BinOp() | ast.JoinedStr():
-                yield from self._text(node)
-            case ast.Assign(targets=targets) | ast.Delete(targets=targets):
-                for target in targets:
-                    yield from self._assigned(target)
-            case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
-                yield from self._assigned(target)
-            case ast.Call():
-                yield from self._call(node)
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name in self._checks:
+    def look(self) -> Iterator[tuple[ast.AST, _What]]:
+        """What is unusual, with the place."""
+        for node in self._nodes:
+            look = _LOOKS.get(type(node))
+            for seen in look(self, node) if look else ():
+                yield node, seen
+
+    def _expression(self, node: ast.Expr) -> Iterable[_What]:
+        if isinstance(node.value, ast.Constant):
+            self._inner.add(id(node.value))  # a docstring
+        return ()
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> Iterator[_What]:
+        for name in _imported(node):
+            yield from self._dotted(name, compares=False)
+
+    def _definition(self, node: ast.FunctionDef | ast.ClassDef) -> Iterator[_What]:
+        if isinstance(node, ast.FunctionDef) and node.name in METHODS:
+            yield "tampering", METHODS[node.name], node.name
+        if node.name in self._checks:
             yield "tampering", "gives a name of the course's checks another meaning", node.name
-        if isinstance(node, ast.Attribute) and (what := ATTRIBUTES.get(node.attr)):
-            yield "tampering", what, node.attr
-        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
-            yield from self._name(node, is_inner, compares)
 
-    def _name(self, node: ast.expr, is_inner: bool, compares: bool) -> Iterator[_What]:
-        """A name, or what stands for one."""
-        dotted = self._reading.dotted(node)
-        if dotted and not is_inner:
-            yield from self._dotted(dotted, compares, hidden=isinstance(node, ast.Call | ast.Subscript))
-        elif isinstance(node, ast.Name) and node.id in KEPT_BY_IPYTHON and node.id not in self._bound:
-            yield "tampering", "reads what IPython and Python keep for themselves", node.id
-        elif isinstance(node, ast.Attribute) and _is_shell(node.value) and node.attr not in HONEST_OF_IPYTHON:
-            yield "tampering", IPYTHON, f"get_ipython().{node.attr}"
-        elif _is_shell(node) and not is_inner:
-            yield "tampering", IPYTHON, "get_ipython()"
+    def _constant(self, node: ast.Constant) -> Iterable[_What]:
+        text = node.value
+        return _in_text(text) if isinstance(text, str) and id(node) not in self._inner else ()
+
+    def _assignment(self, node: ast.Assign | ast.Delete | ast.AugAssign | ast.AnnAssign) -> Iterator[_What]:
+        for target in node.targets if isinstance(node, ast.Assign | ast.Delete) else [node.target]:
+            yield from self._assigned(target)
+
+    def _name(self, node: ast.Name) -> Iterable[_What]:
+        if id(node) not in self._inner and (dotted := self._reading.dotted(node)):
+            return self._dotted(dotted, self._compares)
+        if node.id in KEPT_BY_IPYTHON and node.id not in self._bound:
+            return [("tampering", "reads what IPython and Python keep for themselves", node.id)]
+        return ()
+
+    def _attribute(self, node: ast.Attribute) -> Iterable[_What]:
+        self._inner.add(id(node.value))
+        found: list[_What] = []
+        if what := ATTRIBUTES.get(node.attr):
+            found.append(("tampering", what, node.attr))
+        if id(node) not in self._inner and (dotted := self._reading.dotted(node)):
+            found += self._dotted(dotted, self._compares)
+        elif _is_shell(node.value) and node.attr not in HONEST_OF_IPYTHON:
+            found.append(("tampering", IPYTHON, f"get_ipython().{node.attr}"))
+        return found
+
+    def _subscript(self, node: ast.Subscript) -> Iterable[_What]:
+        self._inner.add(id(node.value))
+        if id(node) not in self._inner and (dotted := self._reading.dotted(node)):
+            return self._dotted(dotted, self._compares, hidden=True)
+        return ()
+
+    def _call(self, node: ast.Call) -> Iterator[_What]:
+        called = self._reading.called(node)
+        if called in _OF_PYTHON and called not in self._bound:
+            yield from self._of_python(called, node)
+        if id(node) not in self._inner:
+            if dotted := self._reading.dotted(node):
+                yield from self._dotted(dotted, self._compares, hidden=True)
+            elif _is_shell(node):
+                yield "tampering", IPYTHON, "get_ipython()"
 
     def _dotted(self, dotted: str, compares: bool, hidden: bool = False) -> Iterator[_What]:
         """The full name of a module's part."""
@@ -263,11 +300,14 @@ class _Statement:
         library, _, rest = dotted.partition(".")
         if library in self._lesson.modules or dotted in HONEST_TO_USE:
             return False
-        return any(word in _plain(rest) for word in self._words)
+        plain = _plain(rest)
+        return any(word in plain for word in self._words)
 
-    def _text(self, node: ast.expr) -> Iterator[_What]:
+    def _text(self, node: ast.BinOp | ast.JoinedStr) -> Iterator[_What]:
         """A text that is put together."""
         text = self._reading.text(node)
+        if not text:
+            return
         yield from _in_text(text)
         if re.fullmatch(r"[\w.]+", text) and any(word in _plain(text) for word in self._words):
             yield "delegation", _HIDES, text
@@ -289,21 +329,17 @@ class _Statement:
                 if dotted and not dotted.startswith(HONEST_TO_SET):
                     yield "tampering", _REPLACES, dotted
 
-    def _call(self, node: ast.Call) -> Iterator[_What]:
+    def _of_python(self, called: str, node: ast.Call) -> Iterator[_What]:
         """A call of one of Python's own functions."""
-        called = node.func.id if isinstance(node.func, ast.Name) else self._reading.dotted(node.func)
-        owner = self._reading.dotted(node.args[0]) if node.args else ""
-        if called in self._bound:
-            return
-        if called in ("setattr", "delattr") and owner:
-            yield "tampering", _REPLACES, owner
-        elif called in ("eval", "exec", "compile"):
+        if called in ("eval", "exec", "compile"):
             yield from self._run_text(called, node)
         elif called in ("globals", "locals"):
             yield "tampering", "reaches for names by way of a table", f"{called}()"
-        elif owner and self.exercise:
-            by_name = called == "getattr" and len(node.args) > 1
-            if (by_name and not self._reading.text(node.args[1])) or called in ("vars", "dir"):
+        elif node.args and (owner := self._reading.dotted(node.args[0])):
+            by_name = len(node.args) > 1 and not self._reading.text(node.args[1])
+            if called in ("setattr", "delattr"):
+                yield "tampering", _REPLACES, owner
+            elif self.exercise and (called != "getattr" or by_name):
                 yield "delegation", _LOOKS_UP, owner
 
     def _run_text(self, called: str, node: ast.Call) -> Iterator[_What]:
@@ -317,10 +353,28 @@ class _Statement:
                     yield "delegation", _HIDES, dotted
 
 
-def _in_text(text: str) -> Iterator[_What]:
-    for pattern, what in TEXTS.items():
-        if found := re.search(pattern, text):
-            yield "tampering", what, found.group()
+_OF_PYTHON = frozenset(
+    ("compile", "delattr", "dir", "eval", "exec", "getattr", "globals", "locals", "setattr", "vars")
+)
+_LOOKS: Mapping[type[ast.AST], Callable[[_Statement, Any], Iterable[_What]]] = {
+    ast.Expr: _Statement._expression,
+    **dict.fromkeys((ast.Import, ast.ImportFrom), _Statement._import),
+    **dict.fromkeys((ast.FunctionDef, ast.ClassDef), _Statement._definition),
+    **dict.fromkeys((ast.Assign, ast.Delete, ast.AugAssign, ast.AnnAssign), _Statement._assignment),
+    **dict.fromkeys((ast.BinOp, ast.JoinedStr), _Statement._text),
+    ast.Constant: _Statement._constant,
+    ast.Name: _Statement._name,
+    ast.Attribute: _Statement._attribute,
+    ast.Subscript: _Statement._subscript,
+    ast.Call: _Statement._call,
+}
+
+
+def _in_text(text: str) -> Iterable[_What]:
+    if not _ANY_TEXT.search(text):
+        return ()
+    found = ((what, re.search(pattern, text)) for pattern, what in TEXTS.items())
+    return [("tampering", what, match.group()) for what, match in found if match]
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:

@@ -14,8 +14,6 @@ from __future__ import annotations
 import itertools
 import keyword
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
 
 _LEXEME = re.compile(
     r"""
@@ -47,26 +45,17 @@ OWN_NAME = "name"
 """Stands for every name that the student chose."""
 
 
-class Token(NamedTuple):
-    """One token: its normalized text, the name behind it (where the text is `OWN_NAME`), its line from 1."""
-
-    text: str
-    name: str
-    line: int
-
-
-class _Lexeme(NamedTuple):
-    kind: str
-    text: str
-    line: int
-
-
-_NOTHING = _Lexeme("", "", 0)
+# Plain tuples, because there are so many of them.
+Token = tuple[str, str, int]
+"""One token: its normalized text, the name behind it (where the text is `OWN_NAME`), its line from 1."""
+_Lexeme = tuple[str, str, int]
+"""Kind, text, line."""
+_NOTHING: _Lexeme = ("", "", 0)
 
 
 def tokens(source: str) -> list[Token]:
     """The normalized tokens of a cell's text, whether it is valid Python or not."""
-    lexemes = [lexeme for statement in _statements(source) for lexeme in statement]
+    lexemes = _lexemes(source)
     own = _defined_names(lexemes)
     found: list[Token] = []
     brackets: list[bool] = []  # for each open bracket, whether it is the one of a call
@@ -74,80 +63,91 @@ def tokens(source: str) -> list[Token]:
     lexemes += [_NOTHING] * 3
     while index < end:
         kind, text, line = lexemes[index]
-        following = lexemes[index + 1]
+        index += 1
         if kind == "name":
-            if text == "self" and following.text == "." and lexemes[index + 2].kind == "name":
+            _, following, _ = lexemes[index]
+            if text == "self" and following == "." and lexemes[index + 1][0] == "name":
+                _, name, _ = lexemes[index + 1]
                 index += 2
-                name = lexemes[index].text
-                is_call = lexemes[index + 1].text == "("
-                found.append(
-                    _attribute(name, own, line) if is_call else Token(OWN_NAME, f"self.{name}", line)
-                )
-            elif following.text == "=" and brackets and brackets[-1]:
+                is_call = lexemes[index][1] == "("
+                found.append(_attribute(name, own, line) if is_call else (OWN_NAME, f"self.{name}", line))
+            elif following == "=" and brackets and brackets[-1]:
                 index += 1
-                found.append(Token(f"{text}=", "", line))
+                found.append((f"{text}=", "", line))
             else:
-                found.append(Token(text, "", line) if text in _KEPT_NAMES else Token(OWN_NAME, text, line))
+                found.append((text, "", line) if text in _KEPT_NAMES else (OWN_NAME, text, line))
         elif kind == "operator":
-            if text == "." and following.kind == "name":
+            if text == "." and lexemes[index][0] == "name":
+                _, name, _ = lexemes[index]
                 index += 1
-                found.append(_attribute(following.text, own, line))
+                found.append(_attribute(name, own, line))
             elif text != ";":
                 if text in _OPENING:
-                    brackets.append(_is_call(lexemes, index))
+                    brackets.append(_is_call(lexemes, index - 1))
                 elif text in _CLOSING and brackets:
                     brackets.pop()
-                found.append(Token(text, "", line))
+                found.append((text, "", line))
         elif kind == "number":
-            found.append(Token(text if len(text) == 1 else "number", "", line))
+            found.append((text if len(text) == 1 else "number", "", line))
         else:
-            found.append(Token("'text'", "", line))
-        index += 1
+            found.append(("'text'", "", line))
     return found
 
 
 def _is_call(lexemes: list[_Lexeme], index: int) -> bool:
     """Whether the bracket there is the one of a call, and not of a definition or a list."""
-    if not index or (index > 1 and lexemes[index - 2].text == "def"):
+    if not index or (index > 1 and lexemes[index - 2][1] == "def"):
         return False
-    before = lexemes[index - 1]
-    return before.kind == "name" or before.text in _CLOSING
+    kind, text, _ = lexemes[index - 1]
+    return kind == "name" or text in _CLOSING
 
 
 def _attribute(name: str, own: frozenset[str], line: int) -> Token:
-    return Token(OWN_NAME, name, line) if name in own else Token(f".{name}", "", line)
+    return (OWN_NAME, name, line) if name in own else (f".{name}", "", line)
 
 
 def _defined_names(lexemes: list[_Lexeme]) -> frozenset[str]:
     """What the cell defines by `def` and `class`: such an attribute is the student's, not a library's."""
     return frozenset(
-        after.text
+        after[1]
         for before, after in itertools.pairwise(lexemes)
-        if before.text in ("def", "class") and not after.text.startswith("__")
+        if before[1] in ("def", "class") and not after[1].startswith("__")
     )
 
 
-def _statements(source: str) -> Iterator[list[_Lexeme]]:
-    """The lexemes of each logical line, without those that are only a string (docstrings) or a magic."""
-    statement: list[_Lexeme] = []
-    depth, line = 0, 1
+def _lexemes(source: str) -> list[_Lexeme]:
+    """The lexemes of a text, without the logical lines that are only a string (docstrings) or a magic."""
+    lexemes: list[_Lexeme] = []
+    start = depth = 0  # where the logical line starts, and its open brackets
+    line = 1
     for found in _LEXEME.finditer(source):
-        kind = str(found.lastgroup)
+        kind = found.lastgroup or ""
         text = found[kind]
         if kind == "newline":
             # A new `def` or `class` ends what a bracket that was never closed would swallow.
             if depth == 0 or _BLOCK.match(source, found.end()):
-                if _says_something(statement):
-                    yield statement
-                statement, depth = [], 0
-        elif kind != "skip":
-            statement.append(_Lexeme(kind, text, line))
-            if kind == "operator":
-                depth = max(0, depth + (text in _OPENING) - (text in _CLOSING))
-        line += text.count("\n")
-    if _says_something(statement):
-        yield statement
+                _drop_if_silent(lexemes, start)
+                start, depth = len(lexemes), 0
+            line += 1
+        elif kind == "skip":
+            line += text.count("\n")
+        else:
+            lexemes.append((kind, text, line))
+            if kind == "string":
+                line += text.count("\n")
+            elif kind == "operator":
+                if text in _OPENING:
+                    depth += 1
+                elif text in _CLOSING and depth:
+                    depth -= 1
+    _drop_if_silent(lexemes, start)
+    return lexemes
 
 
-def _says_something(statement: list[_Lexeme]) -> bool:
-    return not all(lexeme.kind == "string" for lexeme in statement) and statement[0].text not in "%!?"
+def _drop_if_silent(lexemes: list[_Lexeme], start: int) -> None:
+    """Take the logical line that begins at `start` out again if it is a magic, or only a string."""
+    if start == len(lexemes):
+        return
+    kind, text, _ = lexemes[start]
+    if text in "%!?" or (kind == "string" and all(kind == "string" for kind, _, _ in lexemes[start:])):
+        del lexemes[start:]

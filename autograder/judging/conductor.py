@@ -104,7 +104,7 @@ class _Grading:
     def go_through(self, notebook: NotebookNode) -> None:
         """Run or judge every cell, in order, and fill in its outputs."""
         for cell in notebook.cells:
-            if cell.cell_type != "code" or not cell.source.strip():
+            if cell["cell_type"] != "code" or not cell["source"].strip():
                 continue
             if is_test(cell):
                 self._test(cell)
@@ -116,13 +116,13 @@ class _Grading:
 
     def cells(self, notebook: NotebookNode, release: NotebookNode) -> dict[str, CellOutcome]:
         """The outcome of all cells that are graded or the student's to write."""
-        released = {grade_id(cell): cell.source for cell in release.cells}
+        released = {grade_id(cell): cell["source"] for cell in release.cells}
         outcomes = {}
         for cell in notebook.cells:
             name = grade_id(cell)
             if name is None or not (is_graded(cell) or is_solution(cell)):
                 continue
-            unchanged = is_solution(cell) and cell.source == released.get(name)
+            unchanged = is_solution(cell) and cell["source"] == released.get(name)
             score: float | None = self._scores.get(name)
             if is_graded(cell) and not is_test(cell) and unchanged:
                 score = 0.0
@@ -238,8 +238,8 @@ class _Grading:
         for output in outputs:
             if output["output_type"] == "execute_result":
                 output["execution_count"] = self._count
-        cell.outputs = [nbformat.from_dict(output) for output in outputs]
-        cell.execution_count = self._count
+        cell["outputs"] = [NotebookNode(output) for output in outputs]
+        cell["execution_count"] = self._count
 
 
 @lru_cache(maxsize=4)

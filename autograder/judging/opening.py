@@ -40,10 +40,7 @@ def open_notebook(content: bytes, name: str) -> NotebookNode:
         for key, value in (metadata if isinstance(metadata, dict) else {}).items()
         if key in ("kernelspec", "language_info") and isinstance(value, dict)
     }
-    notebook: NotebookNode = nbformat.from_dict(
-        {"cells": cells, "metadata": kept, "nbformat": 4, "nbformat_minor": 5}
-    )
-    return notebook
+    return NotebookNode(cells=cells, metadata=nbformat.from_dict(kept), nbformat=4, nbformat_minor=5)
 
 
 def restore(
@@ -76,8 +73,8 @@ def restore(
         if source.points is not None:
             own["points"] = source.points
         if source.locked:
-            cell.source = source.source
-        if cell.cell_type == "code":
+            cell["source"] = source.source
+        if cell["cell_type"] == "code":
             cell.setdefault("outputs", [])
             cell.setdefault("execution_count", None)
     if kernelspec:
@@ -128,37 +125,39 @@ def _fault(data: dict[str, Any]) -> str:
             return f"cell {number} has no known cell type"
         source = cell.get("source")
         lines = source if isinstance(source, list) else [source]
-        if not all(isinstance(line, str) for line in lines):
+        if not {*map(type, lines)} <= {str}:
             return f"cell {number} has no text"
         if not isinstance(cell.get("metadata"), dict):
             return f"cell {number} has no metadata"
     return ""
 
 
-def _clean_cell(cell: dict[str, Any], number: int, seen: set[str]) -> dict[str, Any]:
+def _clean_cell(cell: dict[str, Any], number: int, seen: set[str]) -> NotebookNode:
     """A cell of nbformat 4.5 with the same text; its id is made anew where it is missing or taken."""
     source = cell["source"]
     name = cell.get("id")
     if not isinstance(name, str) or not _CELL_ID.fullmatch(name) or name in seen:
         name = f"cell-{number}"
     seen.add(name)
-    # A lone surrogate ("\ud800") is JSON, but no text that can be written to a file.
-    text = "".join(source).encode("utf-8", "replace").decode("utf-8")
+    text = "".join(source)
+    if not text.isascii():
+        # A lone surrogate ("\ud800") is JSON, but no text that can be written to a file.
+        text = text.encode("utf-8", "replace").decode("utf-8")
     clean: dict[str, Any] = {
         "cell_type": cell["cell_type"],
         "id": name,
-        "metadata": _clean_metadata(cell["metadata"]),
+        "metadata": nbformat.from_dict(_clean_metadata(cell["metadata"])),
         "source": text,
     }
     if cell["cell_type"] == "code":
         clean |= {"outputs": [], "execution_count": None}
     elif isinstance(cell.get("attachments"), dict):
-        clean["attachments"] = cell["attachments"]
-    return clean
+        clean["attachments"] = nbformat.from_dict(cell["attachments"])
+    return NotebookNode(clean)
 
 
 def _clean_metadata(metadata: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in metadata.items() if key != "execution"}
-    if not isinstance(kept.get("tags", []), list):
+    if "tags" in kept and not isinstance(kept["tags"], list):
         del kept["tags"]
     return kept

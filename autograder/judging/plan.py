@@ -76,12 +76,12 @@ def _value(node: ast.expr) -> Any:
 
 def is_test(cell: NotebookNode) -> bool:
     """Whether the cell tests and scores a student's code."""
-    return is_graded(cell) and not is_solution(cell) and cell.cell_type == "code"
+    return cell["cell_type"] == "code" and is_graded(cell) and not is_solution(cell)
 
 
 def is_skipped(cell: NotebookNode, tag: str) -> bool:
     """Whether the cell is not run for grading."""
-    tags = cell.metadata.get("tags", [])
+    tags = cell["metadata"].get("tags", [])
     return bool(tag) and isinstance(tags, list) and tag in tags and not is_test(cell)
 
 
