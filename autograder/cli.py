@@ -6,8 +6,11 @@ imports what it needs when it runs: nbgrader takes two seconds to import, which 
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -113,9 +116,7 @@ def grade(
 
     What is graded already is not run again. A run that was stopped, even killed, goes on where it was.
     """
-    from autograder import console as terminal
-    from autograder.grade import Options
-    from autograder.grade import grade as grade_all
+    from autograder.executors import head_start
 
     if (executor == "dask") != (scheduler is not None):
         raise click.UsageError("--executor dask and --scheduler ADDRESS go together.")
@@ -123,9 +124,15 @@ def grade(
         raise click.UsageError("--jobs is for this machine; on a cluster the workers decide.")
     course = find_course(Path.cwd(), workspace)
     screen = _screen()
-    options = Options(jobs=jobs, sandbox=not no_sandbox, scheduler=scheduler or "")
-    with terminal.grading_progress(screen) as progress:
-        result = grade_all(course, assignment, options, progress)
+    begun = nullcontext() if scheduler else head_start(course, assignment, not no_sandbox)
+    with begun as servers:
+        with _importing():
+            from autograder import console as terminal
+            from autograder.grade import Options
+            from autograder.grade import grade as grade_all
+        options = Options(jobs=jobs, sandbox=not no_sandbox, scheduler=scheduler or "")
+        with terminal.grading_progress(screen) as progress:
+            result = grade_all(course, assignment, options, progress, servers)
     if as_json:
         click.echo(json.dumps(result.to_json(), ensure_ascii=False, indent=1))
     else:
@@ -221,6 +228,17 @@ def main() -> None:
         reason = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
         click.echo(f"autograder: {reason}.", err=True)
         sys.exit(2)
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    """Import without looking for garbage: modules are none, now and when the process ends."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _screen() -> Console:

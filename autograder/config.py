@@ -103,6 +103,10 @@ class Course:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def last_run(self, assignment: str) -> Path:
+        """Path of what the last grading run noted (see `results.save_run`)."""
+        return self.workspace / "logs" / assignment / "run.json"
+
     def assignments(self) -> list[str]:
         """Names of all assignments that have a source notebook, sorted."""
         return sorted(

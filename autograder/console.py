@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -21,11 +22,13 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from autograder.doctor import Finding, State
 from autograder.grade import Progress
-from autograder.replay import Replay
 from autograder.results import ClassResult
 from autograder.verdicts import Verdict
+
+if TYPE_CHECKING:  # each command imports what it needs
+    from autograder.doctor import Finding
+    from autograder.replay import Replay
 
 BAR_WIDTH = 14
 
@@ -135,7 +138,7 @@ def _flag_lines(result: ClassResult) -> Iterator[Text]:
         yield _safe(f"  {pair.first} and {pair.second} are similar ({pair.similarity:.0%}).")
 
 
-_SIGNS = {State.GOOD: ("✓", "green"), State.WARNING: ("!", "yellow"), State.BAD: ("✗", "bold red")}
+_SIGNS = {"good": ("✓", "green"), "warning": ("!", "yellow"), "bad": ("✗", "bold red")}  # by State
 
 
 def finding_row(finding: Finding) -> Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
@@ -68,8 +68,6 @@ def transaction(
     except DBAPIError as error:
         kind = Collision if _kind(error) == "collision" else ConfigError
         raise kind(_sentence(url, error, patience)) from error
-    finally:
-        engine.dispose()
 
 
 def check_version(address: str, migrations: Path, patience: float) -> None:
@@ -87,7 +85,12 @@ def _is_missing(url: URL) -> bool:
     return bool(url.database) and "uri" not in url.query and not Path(str(url.database)).exists()
 
 
+@lru_cache(maxsize=8)
 def _engine(url: URL, write: bool, patience: float) -> Engine:
+    """An engine without a pool: it holds no connection, only what it learned of the database and its queries.
+
+    A new one would ask the database the same questions and compile the same queries for each batch.
+    """
     milliseconds = int(patience * 1000)
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, poolclass=NullPool)

@@ -29,8 +29,8 @@ from autograder.notebooks import grade_id, read_notebook
 from autograder.observing.client import ForkServer
 from autograder.observing.student import entry_point
 from autograder.solve import is_stale as solution_is_stale
+from autograder.surroundings import surroundings
 from autograder.task import SourceCell
-from autograder.terms import surroundings
 
 GIGABYTE = 1 << 30
 

@@ -5,22 +5,30 @@ Both take a `Task` and give a future of its `Outcome`; the rest of the grader do
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import multiprocessing.forkserver
 import os
 import signal
 import tempfile
+import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
-from typing import Any, Protocol
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Protocol
 
+from autograder.config import Course
 from autograder.confinement import sandbox_problem
-from autograder.errors import ConfigError
-from autograder.judging import worker
-from autograder.observing.client import ForkServer
+from autograder.errors import AutograderError, ConfigError
+from autograder.observing.client import ForkServer, Surroundings
 from autograder.sandbox import SandboxUnavailable
-from autograder.task import Outcome, Task, Terms
+from autograder.surroundings import surroundings
+
+# Nothing else is imported here: with this module a run starts its processes, and it can start them before it
+# has imported nbgrader, or the judging side, which only they need.
+if TYPE_CHECKING:
+    from autograder.task import Outcome, Task, Terms
 
 
 class Executor(Protocol):
@@ -39,53 +47,154 @@ class Executor(Protocol):
         """End all processes."""
 
 
+class Servers:
+    """The two processes that all others on this machine are forked from, started before they are needed.
+
+    One has the course's checks imported, for the pool; the other is the fork server for submissions. Both
+    import for seconds, each on a core, while their owner goes on.
+
+    Args:
+        surroundings: of the submissions.
+        check: the course's check, "module:function"; empty for none.
+
+    Raises:
+        ConfigError: there is no place for their sockets.
+    """
+
+    def __init__(self, surroundings: Surroundings, check: str) -> None:
+        self.surroundings = surroundings
+        # Before any process starts: torch reads it when it is imported.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        self.context = multiprocessing.get_context("forkserver")
+        modules = [
+            __name__,
+            "autograder.judging.worker",
+            *surroundings.preload,
+            *filter(None, [check.partition(":")[0]]),
+        ]
+        self.context.set_forkserver_preload(modules)
+        try:
+            with _deaf_to_ctrl_c():
+                multiprocessing.forkserver.ensure_running()
+            self.fork_server = ForkServer(surroundings)
+        except BaseException as error:
+            _end_pool_server()
+            if not isinstance(error, OSError) or "AF_UNIX" not in str(error):
+                raise
+            raise ConfigError(
+                f"The folder for temporary files, {tempfile.gettempdir()}, has too long a name for a "
+                "Unix socket in it; set TMPDIR to a shorter one."
+            ) from error
+
+    def stop(self) -> None:
+        """End both, whatever they are doing."""
+        _end_pool_server()
+        self.fork_server.stop()
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started meanwhile does not hear Ctrl-C, which is for this process and not for its helpers."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say so
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end_pool_server() -> None:
+    """End the process that multiprocessing forks from; by itself it takes seconds to leave torch behind."""
+    server: Any = getattr(multiprocessing.forkserver, "_forkserver", None)
+    pid = getattr(server, "_forkserver_pid", None)
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        with suppress(AttributeError, OSError):
+            server._stop()  # it waits for the process and forgets it
+
+
+@contextmanager
+def head_start(course: Course, assignment: str, sandbox: bool) -> Iterator[Servers | None]:
+    """Start the servers for a run that is going to need them, and end them with the body.
+
+    It is a guess, made before anything slow is imported and before anything is checked: when it is wrong, the
+    servers are ended unused. It raises nothing; who really needs servers and gets None starts them, and is
+    told what is wrong.
+
+    Yields:
+        The servers; None when the run may not need any.
+    """
+    servers = None
+    try:
+        with suppress(OSError, AutograderError):
+            if _has_new_work(course, assignment):
+                servers = Servers(surroundings(course, sandbox), course.settings.check)
+        yield servers
+    finally:
+        if servers is not None:
+            servers.stop()
+
+
+def _has_new_work(course: Course, assignment: str) -> bool:
+    """Whether a submission seems not to have been graded yet; a quick look, which opens none."""
+    name = f"{assignment}.ipynb"
+    if not (course.release / assignment / name).is_file():
+        return False
+    refused = _refused(course, assignment)
+    return any(
+        (folder / assignment / name).is_file()
+        and not (course.autograded / folder.name / assignment / name).exists()
+        and folder.name not in refused
+        for folder in course.submitted.iterdir()
+    )
+
+
+def _refused(course: Course, assignment: str) -> set[str]:
+    """The students whose submission could not be graded in the last run."""
+    try:
+        run = json.loads(course.last_run(assignment).read_bytes())
+        return {student for student, noted in run["students"].items() if not noted["graded"]}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return set()
+
+
 class LocalExecutor:
     """A pool of processes on this machine, with one fork server for all of them.
 
     Args:
         terms: of the run.
         jobs: processes; by default one for each core.
+        servers: that were started before (see `head_start`); by default it starts its own.
 
     Raises:
         ForkServerError: submissions cannot be run here.
     """
 
-    def __init__(self, terms: Terms, jobs: int | None = None) -> None:
+    def __init__(self, terms: Terms, jobs: int | None = None, servers: Servers | None = None) -> None:
         self.width = jobs or cores()
         self._terms = terms
-        # Before any process starts: torch reads it when it is imported.
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-        self._context = multiprocessing.get_context("forkserver")
-        # The pool's processes are forked from one that has everything imported.
-        check = terms.check.partition(":")[0]
-        self._context.set_forkserver_preload(
-            ["autograder.judging.worker", *terms.surroundings.preload, *filter(None, [check])]
-        )
-        # The two servers import torch at the same time, each on a core.
+        self._servers = servers or Servers(terms.surroundings, terms.check)
         try:
-            multiprocessing.forkserver.ensure_running()
-            self._fork_server = ForkServer(terms.surroundings)
-        except OSError as error:
-            if "AF_UNIX" not in str(error):
-                raise
-            raise ConfigError(
-                f"The folder for temporary files, {tempfile.gettempdir()}, has too long a name for a "
-                "Unix socket in it; set TMPDIR to a shorter one."
-            ) from error
-        self.failed_imports = self._fork_server.failed_imports
+            self.failed_imports = self._servers.fork_server.failed_imports
+        except BaseException:
+            self._servers.stop()
+            raise
         self._pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
             max_workers=self.width,
-            mp_context=self._context,
-            initializer=worker.prepare,
-            initargs=(self._terms, self._fork_server.address, os.getpid()),
+            mp_context=self._servers.context,
+            initializer=_prepare,
+            initargs=(self._terms, self._servers.fork_server.address, os.getpid()),
         )
 
     def submit(self, task: Task) -> Future[Outcome]:
         """Start a task."""
-        return self._pool.submit(worker.grade, task)
+        return self._pool.submit(_grade, task)
 
     def repair(self) -> None:
         """Replace the pool: all its processes ended with the one that died."""
@@ -98,17 +207,21 @@ class LocalExecutor:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.terminate()
-        _end_pool_server()
-        self._fork_server.stop()
+        self._servers.stop()
 
 
-def _end_pool_server() -> None:
-    """End the process that multiprocessing forks from; by itself it takes seconds to leave torch behind."""
-    server = getattr(multiprocessing.forkserver, "_forkserver", None)
-    pid = getattr(server, "_forkserver_pid", None)
-    if pid is not None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+def _prepare(terms: Terms, address: str, owner: int) -> None:
+    """`worker.prepare`, in a process of the pool; here nobody has to import the judging side."""
+    from autograder.judging import worker
+
+    worker.prepare(terms, address, owner)
+
+
+def _grade(task: Task) -> Outcome:
+    """`worker.grade`, in a process of the pool."""
+    from autograder.judging import worker
+
+    return worker.grade(task)
 
 
 class DaskExecutor:
@@ -151,6 +264,8 @@ class DaskExecutor:
 
     def submit(self, task: Task) -> Future[Outcome]:
         """Start a task. Dask runs it again elsewhere when its worker dies."""
+        from autograder.judging import worker
+
         future: Any = self._client.submit(worker.grade_with, self._terms, task, pure=False)
         answer: Future[Outcome] = Future()
         answer.set_running_or_notify_cancel()

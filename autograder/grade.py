@@ -13,7 +13,7 @@ from autograder.assignment import Assignment, load_assignment
 from autograder.bridge import open_gradebook
 from autograder.config import Course
 from autograder.confinement import require_sandbox
-from autograder.executors import DaskExecutor, Executor, LocalExecutor
+from autograder.executors import DaskExecutor, Executor, LocalExecutor, Servers
 from autograder.identity import student_seed
 from autograder.intake import read_folder, student_folders
 from autograder.judging.opening import Unreadable
@@ -55,7 +55,11 @@ class Progress:
 
 
 def grade(
-    course: Course, name: str, options: Options = Options(), progress: Progress = Progress()
+    course: Course,
+    name: str,
+    options: Options = Options(),
+    progress: Progress = Progress(),
+    servers: Servers | None = None,
 ) -> ClassResult:
     """Grade an assignment.
 
@@ -64,6 +68,7 @@ def grade(
         name: the assignment.
         options: how to run.
         progress: who wants to know.
+        servers: for this course and these options, that were started before (see `executors.head_start`).
 
     Raises:
         AssignmentError: the assignment does not exist, is not released, or nobody has handed in anything.
@@ -87,7 +92,7 @@ def grade(
         # Before any process starts: when all results are known, none is needed.
         first = next(tasks, None)
         if first is not None:
-            with closing(_executor(terms, options)) as executor:
+            with closing(_executor(terms, options, servers)) as executor:
                 engine.run(executor, _with(first, tasks), run.done)
         run.recorder.flush()
         pairs = similar.find(course, assignment, terms, run.fingerprints)
@@ -148,10 +153,10 @@ class _Run:
         self._progress.on_done(noted.graded)
 
 
-def _executor(terms: Terms, options: Options) -> Executor:
+def _executor(terms: Terms, options: Options, servers: Servers | None) -> Executor:
     if options.scheduler:
         return DaskExecutor(terms, options.scheduler)
-    return LocalExecutor(terms, options.jobs)
+    return LocalExecutor(terms, options.jobs, servers)
 
 
 def _with(first: Task, rest: Iterator[Task]) -> Iterator[Task]:

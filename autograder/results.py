@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -150,13 +150,14 @@ def save_run(
                 "flags": [flag.to_json() for flag in each.flags],
                 "lower_trust": each.lower_trust,
                 "seconds": each.seconds,
-                "findings": {name: asdict(finding) for name, finding in each.findings.items()},
+                "findings": {name: vars(finding) for name, finding in each.findings.items()},
             }
             for student, each in noted.items()
         },
         "pairs": [pair.to_json() for pair in pairs],
     }
-    path = _run_file(course, assignment)
+    path = course.last_run(assignment)
+    path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
     new.write_text(json.dumps(run), encoding="utf-8")
     new.replace(path)
@@ -167,7 +168,7 @@ def forget_run(course: Course, assignment: str) -> None:
 
     A run that is stopped leaves some submissions graded, some as they were and some half executed.
     """
-    _run_file(course, assignment).unlink(missing_ok=True)
+    course.last_run(assignment).unlink(missing_ok=True)
 
 
 def collect(course: Course, assignment: Assignment) -> ClassResult:
@@ -176,7 +177,7 @@ def collect(course: Course, assignment: Assignment) -> ClassResult:
     Raises:
         NotGradedYet: the assignment was never graded in this workspace.
     """
-    path = _run_file(course, assignment.name)
+    path = course.last_run(assignment.name)
     if not path.is_file():
         raise NotGradedYet(
             f"{assignment.name} is not graded yet, or grading was stopped. "
@@ -191,10 +192,6 @@ def collect(course: Course, assignment: Assignment) -> ClassResult:
     ]
     pairs = tuple(Pair.from_json(pair) for pair in run["pairs"])
     return ClassResult(assignment.name, tuple(students), run["sandboxed"], pairs)
-
-
-def _run_file(course: Course, assignment: str) -> Path:
-    return course.logs(assignment) / "run.json"
 
 
 def _student_result(

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from secrets import token_hex
 from time import time_ns
 from typing import Any
 from uuid import uuid4
@@ -274,7 +275,7 @@ def _next_id() -> str:
 
     Random ones lie all over the index of a large table, and each row of a batch would write another page.
     """
-    return f"{time_ns():016x}{uuid4().hex[16:]}"
+    return f"{time_ns():016x}{token_hex(8)}"
 
 
 def _naive(time: datetime | None) -> datetime | None:

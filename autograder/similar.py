@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from nbformat import NotebookNode, from_dict
 
 from autograder.assignment import Assignment
 from autograder.config import Course
@@ -14,6 +19,9 @@ from autograder.notebooks import read_notebook
 from autograder.results import executed_notebook
 from autograder.solve import unsolved
 from autograder.task import Terms
+
+_STUDENTS_KEPT = 64
+"""Whose cells stay in memory: similar pairs often have students in common, next to each other."""
 
 
 def find(
@@ -28,12 +36,26 @@ def find(
         fingerprints: by student, from the outcomes.
     """
 
+    @lru_cache(maxsize=_STUDENTS_KEPT)
     def cells(student: str) -> Mapping[str, str]:
-        notebook = read_notebook(executed_notebook(course, assignment.name, student))
+        notebook = _without_outputs(executed_notebook(course, assignment.name, student))
         return own_cells(notebook, assignment.release)
 
     found = {student: Fingerprints.from_json(each) for student, each in fingerprints.items()}
     return similar_pairs(found, cells, known_to_all(terms.given, terms.packages)) if len(found) > 1 else []
+
+
+def _without_outputs(path: Path) -> NotebookNode:
+    """What students wrote in an executed notebook.
+
+    The grader wrote the file, so nothing has to be checked or converted, as `read_notebook` does; in a class
+    with many similar pairs that would take longer than to compare them.
+    """
+    cells = json.loads(path.read_bytes())["cells"]
+    kept = ("cell_type", "metadata", "source")
+    texts = [{**{key: cell[key] for key in kept}, "source": "".join(cell["source"])} for cell in cells]
+    notebook: NotebookNode = from_dict({"cells": texts})
+    return notebook
 
 
 def given(course: Course, assignment: Assignment) -> tuple[str, ...]:

@@ -8,9 +8,8 @@ from autograder.assignment import Assignment
 from autograder.bridge import nbgrader_config
 from autograder.config import Course
 from autograder.gradebook import kernelspec, source_cells
-from autograder.observing.client import Surroundings
-from autograder.sandbox import Limits
 from autograder.similar import given
+from autograder.surroundings import surroundings
 from autograder.task import Terms
 
 SECONDS_PER_CELL = 30
@@ -39,24 +38,6 @@ def make_terms(course: Course, assignment: Assignment, sandboxed: bool) -> Terms
         given=given(course, assignment),
         packages=(settings.course_package,),
         own_files=_files_beside(course, assignment.name),
-    )
-
-
-def surroundings(course: Course, sandboxed: bool) -> Surroundings:
-    """What the process that runs submissions is made of."""
-    settings = course.settings
-    return Surroundings(
-        preload=settings.preload,
-        observe=settings.observe,
-        visible=settings.visible,
-        hidden=tuple(str(path) for path in (course.workspace, course.source, course.solutions)),
-        sandboxed=sandboxed,
-        limits=Limits(
-            memory_megabytes=settings.memory_megabytes,
-            processes=settings.max_processes,
-            disk_megabytes=settings.disk_megabytes,
-        ),
-        output_limit=settings.output_kilobytes * 1000,
     )
 
 

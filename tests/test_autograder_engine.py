@@ -14,9 +14,12 @@ from autograder import engine
 from autograder.assignment import load_assignment
 from autograder.bridge import open_gradebook
 from autograder.errors import NotGradedYet
+from autograder.executors import LocalExecutor, head_start
 from autograder.grade import grade
+from autograder.lock import workspace_lock
 from autograder.release import release
 from autograder.results import collect
+from autograder.terms import make_terms
 
 pytestmark = pytest.mark.notebook
 
@@ -89,6 +92,111 @@ def wait_until(happened, seconds=60):
     while not happened():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def class_of_one(folder, notebook=None):
+    course = tiny.make_course(folder)
+    release(course, tiny.NAME)
+    tiny.hand_in(course, "ada", notebook or tiny.answer(tiny.released(course), **tiny.RIGHT))
+    return course
+
+
+def own_children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
+def are_gone(processes) -> bool:
+    return not psutil.wait_procs(processes, timeout=20)[1]
+
+
+@pytest.mark.parametrize("sandbox", [True, False])
+def test_servers_that_were_started_early_end_with_whatever_goes_wrong(tmp_path, sandbox):
+    def fail():
+        with head_start(course, tiny.NAME, sandbox) as servers:
+            found.extend(own_children() - before)
+            found_folders.append(Path(servers.fork_server.address).parent)
+            raise ZeroDivisionError
+
+    course = class_of_one(tmp_path)
+    before, found, found_folders = own_children(), [], []
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert len(found) >= 2
+    # multiprocessing keeps its resource tracker for the next pool.
+    assert are_gone([each for each in found if "resource_tracker" not in command_of(each)])
+    assert not found_folders[0].exists()
+
+
+def command_of(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def test_there_is_no_head_start_where_nothing_is_to_be_run(tmp_path):
+    course = tiny.make_course(tmp_path)
+
+    def begins() -> bool:
+        with head_start(course, tiny.NAME, True) as servers:
+            return servers is not None
+
+    assert not begins()  # not released
+    release(course, tiny.NAME)
+    assert not begins()  # nobody has handed in anything
+    tiny.hand_in(course, "cut", b"{")
+    assert begins()
+    grade(course, tiny.NAME)
+    assert not begins()  # it could not be graded, and it is known
+    tiny.hand_in(course, "ada", tiny.answer(tiny.released(course), **tiny.RIGHT))
+    assert begins()
+    grade(course, tiny.NAME)
+    assert not begins()
+    course.last_run(tiny.NAME).write_text("[]")
+    assert begins()  # nothing is noted of the one that could not be graded
+
+
+def test_an_executor_takes_servers_that_are_still_starting_and_ends_them(tmp_path):
+    course = class_of_one(tmp_path)
+    before = own_children()
+    with head_start(course, tiny.NAME, True) as servers:
+        executor = LocalExecutor(make_terms(course, load_assignment(course, tiny.NAME), True), 1, servers)
+        assert executor.failed_imports == []
+        family = own_children() - before
+        executor.close()
+        assert are_gone([each for each in family if "resource_tracker" not in command_of(each)])
+
+
+def watched(course, *arguments):
+    """A command's exit code and errors, and all processes that it had."""
+    command = [Path(sys.executable).parent / "autograder", *arguments]
+    family: set[psutil.Process] = set()
+    with subprocess.Popen(command, cwd=course.root, stderr=subprocess.PIPE, text=True) as run:
+        whole = psutil.Process(run.pid)
+        while run.poll() is None:
+            family |= set(whole.children(recursive=True)) if whole.is_running() else set()
+            time.sleep(0.01)
+        return run.returncode, run.stderr.read(), family
+
+
+def test_a_busy_workspace_is_named_and_no_server_stays_behind(tmp_path):
+    course = class_of_one(tmp_path)
+    with workspace_lock(course, "autograder release"):
+        code, errors, family = watched(course, "grade", tiny.NAME)
+    assert (code, errors.count("\n")) == (2, 2)  # the first is the progress bar's
+    assert "`autograder release` is working on" in errors
+    assert len(family) >= 2
+    assert are_gone(family)
+
+
+def test_a_gradebook_that_cannot_be_used_is_named_and_no_server_stays_behind(tmp_path):
+    course = class_of_one(tmp_path)
+    (course.workspace / "gradebook.db").write_text("this is not a database, " * 100)
+    code, errors, family = watched(course, "grade", tiny.NAME)
+    assert code == 2
+    assert "is damaged or no database" in errors
+    assert len(family) >= 2
+    assert are_gone(family)
 
 
 def test_a_student_id_may_have_spaces_signs_and_markup(tmp_path):

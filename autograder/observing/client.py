@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,10 @@ class Surroundings:
 
 
 class ForkServer:
-    """A running fork server; use it as a context manager.
+    """A fork server; use it as a context manager.
+
+    The constructor only starts it. It imports for seconds, in which its owner can do something else; whoever
+    connects to it earlier waits.
 
     Raises:
         ForkServerError: it cannot start; the text says why.
@@ -72,31 +76,17 @@ class ForkServer:
         # Mode 0700: other users cannot connect.
         self._folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
         self.address = str(Path(self._folder) / "s")  # the whole path may have 107 letters
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        listener.bind(self.address)
-        listener.listen(64)
-        # Not in our process group: Ctrl-C is ours to handle.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "autograder.observing.fork_server"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            pass_fds=[listener.fileno()],
-            env=_environment(self._folder, surroundings.sandboxed),
-            cwd="/",
-            start_new_session=True,
-        )
         try:
-            self.failed_imports = self._hand_over(listener.fileno())
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+                listener.bind(self.address)
+                listener.listen(64)
+                self._process = self._start(listener.fileno())
         except BaseException:
-            self.stop()
+            shutil.rmtree(self._folder, ignore_errors=True)
             raise
-        finally:
-            listener.close()
 
-    def _hand_over(self, listener: int) -> list[str]:
-        """Send the configuration and wait until the server is ready."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+    def _start(self, listener: int) -> subprocess.Popen[bytes]:
+        """Start the process and send it the configuration."""
         config = {
             "listener": listener,
             "user": os.getuid(),
@@ -109,8 +99,30 @@ class ForkServer:
             "observe": self.surroundings.observe,
             "output_limit": self.surroundings.output_limit,
         }
-        self._process.stdin.write(json.dumps(config).encode() + b"\n")
-        self._process.stdin.flush()
+        # Not in our process group: Ctrl-C is ours to handle.
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "autograder.observing.fork_server"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[listener],
+            env=_environment(self._folder, self.surroundings.sandboxed),
+            cwd="/",
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it ended; who waits for it is told
+            process.stdin.write(json.dumps(config).encode() + b"\n")
+            process.stdin.flush()
+        return process
+
+    @cached_property
+    def failed_imports(self) -> list[str]:
+        """A sentence for each of the course's modules that it could not import; waits until it is ready.
+
+        Raises:
+            ForkServerError: it is not going to be ready.
+        """
+        assert self._process.stdout is not None
         ready, _, _ = select.select([self._process.stdout], [], [], SECONDS_TO_START)
         line = self._process.stdout.readline() if ready else b""
         answer = json.loads(line) if line else {}
@@ -126,6 +138,10 @@ class ForkServer:
 
     def stop(self) -> None:
         """End it and all its children."""
+        if self.surroundings.sandboxed:
+            # Its children are in its process namespace and end with it. By itself it takes a while to leave
+            # torch behind.
+            self._process.kill()
         with contextlib.suppress(OSError):
             if self._process.stdin is not None:
                 self._process.stdin.close()
@@ -341,7 +357,13 @@ def shared_fork_server(surroundings: Surroundings) -> ForkServer:
     """This process's own fork server for these surroundings, started when first asked for."""
     with _lock:
         if surroundings not in _shared:
-            _shared[surroundings] = ForkServer(surroundings)
+            server = ForkServer(surroundings)
+            try:
+                _ = server.failed_imports  # waits; a request would give up before slow imports end
+            except BaseException:
+                server.stop()
+                raise
+            _shared[surroundings] = server
         return _shared[surroundings]
 
 
