@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import kill, page, scaling, throughput
+from benchmarks import kernels, kill, page, scaling, throughput
 from benchmarks.figures import save
 from benchmarks.sites import machine
 
@@ -21,8 +21,15 @@ QUICK = {
     "throughput": ["--count", "20", "--stock", "3", "--otter", "1", "--rounds", "1"],
     "scaling": ["--sizes", "10", "20", "40"],
     "kill": ["--runs", "4"],
+    "kernels": ["--rounds", "1", "--count", "2"],
 }
-BENCHMARKS: dict[str, Any] = {"throughput": throughput, "scaling": scaling, "kill": kill}
+BENCHMARKS: dict[str, Any] = {
+    "throughput": throughput,
+    "scaling": scaling,
+    "kill": kill,
+    "kernels": kernels,
+}
+RESUMED = ("scaling", "kill")
 
 
 def main() -> None:
@@ -59,7 +66,7 @@ def _passed_on(options: argparse.Namespace, name: str) -> list[str]:
     arguments = ["--no-sandbox"] if options.no_sandbox else []
     arguments += ["--scratch", str(options.scratch)] if options.scratch else []
     arguments += ["--save", f"quick-{name}"] if options.quick else []
-    return [*arguments, "--resume"] if options.resume and name != "throughput" else arguments
+    return [*arguments, "--resume"] if options.resume and name in RESUMED else arguments
 
 
 if __name__ == "__main__":

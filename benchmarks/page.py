@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks import kill, scaling, throughput
+from benchmarks import kernels, kill, scaling, throughput
 from benchmarks.figures import RESULTS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
@@ -56,10 +56,17 @@ comments, times, late penalties) and the executed notebooks are compared with th
 disturbed.
 """
 
+KERNELS = """\
+## Warm kernels
+
+nbclient, nbgrader and nbval with [warm kernels](kernels.md) and without; a fork server runs already.
+"""
+
 PARTS: dict[str, tuple[str, Any]] = {
     "throughput": (THROUGHPUT, throughput),
     "scaling": (SCALING, scaling),
     "kill": (KILL, kill),
+    "kernels": (KERNELS, kernels),
 }
 
 

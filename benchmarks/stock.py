@@ -14,9 +14,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.classes import LESSON
@@ -41,8 +42,12 @@ class StockRun:
     cost: Cost
 
 
-def autograde(site: Site) -> StockRun:
+def autograde(site: Site, extra: Mapping[str, str] = MappingProxyType({})) -> StockRun:
     """Grade all submissions of a site with stock nbgrader.
+
+    Args:
+        site: with the submissions.
+        extra: environment variables.
 
     Raises:
         BenchmarkError: it failed.
@@ -54,7 +59,7 @@ def autograde(site: Site) -> StockRun:
     with subprocess.Popen(
         command,
         cwd=site.root,
-        env=environment(),
+        env=environment(**extra),
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
