@@ -79,7 +79,9 @@ def _without_tests(terms: Terms) -> str:
             cell["source"] = ""
             cell["metadata"]["nbgrader"] = {"grade_id": cell["metadata"]["nbgrader"]["grade_id"]}
     sources = {name: asdict(cell) for name, cell in terms.sources.items() if name not in tests}
-    rest = asdict(replace(terms, release="", sources={}, own_files={}))
+    # Where the workspace lies changes no result.
+    surroundings = replace(terms.surroundings, hidden=())
+    rest = asdict(replace(terms, release="", sources={}, own_files={}, surroundings=surroundings))
     return json.dumps([release, sources, rest], sort_keys=True, default=str)
 
 

@@ -2,7 +2,8 @@
 
 For each submission: first the executed notebook in ``autograded/``, then the record of the result, last, in
 batches, the scores in the gradebook. The next run takes a record only together with its notebook, and writes
-to the gradebook again whatever it takes; a score that is there already is not touched.
+to the gradebook again whatever it takes; a score that is there already is not touched. That a student handed
+in other work shows only until its notebook is written: it is noted before, and forgotten after the scores.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from autograder.gradebook import CellGrade, Graded, write, write_zero
 from autograder.identity import conditions_key, submission_key, test_keys
 from autograder.notebooks import grade_id, parse_notebook
 from autograder.rules import name_fault
-from autograder.store import Store, recover, write_folder_atomically
+from autograder.store import Store, key, recover, write_folder_atomically
 from autograder.task import KnownTest, Outcome, Task, Terms
 
 BATCH = 50
@@ -53,9 +54,9 @@ class Recorder:
             The whole outcome when nothing has changed, otherwise None and the tests that are still good.
         """
         recover(self._folder(task.student).parent)
-        key = self._keys[task.student] = submission_key(self._conditions, task)
+        name = self._keys[task.student] = submission_key(self._conditions, task)
         self._timestamps[task.student] = timestamp
-        record = self._store.get(key)
+        record = self._store.get(name)
         notebook = self._notebook(task.student)
         if record is None or notebook is None or _digest(notebook) != record.get("notebook"):
             self._files[task.student] = task.files
@@ -75,7 +76,8 @@ class Recorder:
         notebook = outcome.notebook.encode()
         files = {name: data for name, data in self._files.pop(student, {}).items()} | self._terms.own_files
         files[f"{self._name}.ipynb"] = notebook
-        resubmitted = self._is_other_work(student, notebook)
+        if self._is_other_work(student, notebook):
+            self._store.put(_other_work(student), {})
         write_folder_atomically(self._folder(student), files)
         record: dict[str, Any] = {
             "outcome": outcome.to_record(),
@@ -83,15 +85,11 @@ class Recorder:
             "notebook": _digest(notebook),
         }
         self._store.put(self._keys[student], record)
-        self.enter(outcome, resubmitted)
+        self.enter(outcome)
 
-    def enter(self, outcome: Outcome, resubmitted: bool = False) -> None:
-        """Enter the scores of an outcome into the gradebook, soon.
-
-        Args:
-            outcome: of a submission that was graded.
-            resubmitted: it is other work than before, so what a person graded needs a second look.
-        """
+    def enter(self, outcome: Outcome) -> None:
+        """Enter the scores of an outcome into the gradebook, soon."""
+        resubmitted = self._store.get(_other_work(outcome.student)) is not None
         cells = tuple(CellGrade(name, cell.score, cell.unchanged) for name, cell in outcome.cells.items())
         timestamp = self._timestamps.pop(outcome.student, None)
         self._batch.append(Graded(outcome.student, timestamp, cells, resubmitted))
@@ -111,6 +109,9 @@ class Recorder:
         refused, self._refused = self._refused, []
         if batch:
             write(self._course, self._name, batch)
+            for graded in batch:
+                if graded.resubmitted:
+                    self._store.remove(_other_work(graded.student))
         if refused:
             write_zero(self._course, self._name, refused)
         self._written = time.monotonic()
@@ -155,6 +156,11 @@ def _own_cells(notebook: bytes) -> dict[str | None, str]:
         for cell in cells
         if (facts := cell["metadata"].get("nbgrader", {})).get("solution")
     }
+
+
+def _other_work(student: str) -> str:
+    """Name of the record that a student's work is not the work that is in the gradebook."""
+    return key("other work", student)
 
 
 def _digest(content: bytes) -> str:

@@ -101,6 +101,16 @@ class Store:
             if fsync:
                 _fsync_folder(path.parent)
 
+    def remove(self, key: str) -> None:
+        """Forget a record, if there is one of that name.
+
+        Raises:
+            StoreError: the folder cannot be written.
+        """
+        path = self._path(key)
+        with _sentences(path):
+            path.unlink(missing_ok=True)
+
     def sweep(self) -> int:
         """Remove what killed writers left behind; only while nobody writes. Returns how many files."""
         with _sentences(self.folder):

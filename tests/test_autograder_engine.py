@@ -10,9 +10,10 @@ import psutil
 import pytest
 import tiny_course as tiny
 
-from autograder import engine
+from autograder import engine, recorder
 from autograder.assignment import load_assignment
 from autograder.bridge import open_gradebook
+from autograder.config import find_course
 from autograder.errors import NotGradedYet
 from autograder.executors import LocalExecutor, head_start
 from autograder.grade import grade
@@ -37,6 +38,51 @@ def test_a_person_grade_counts_and_stays_when_the_class_is_graded_again(tmp_path
     (student,) = json.loads(run.stdout)["students"]
     assert [student["exercises"]["why"][key] for key in ("score", "verdict")] == [3, "partly"]
     assert student["score"] == 9
+
+
+@pytest.mark.parametrize("killed_at", ["write_folder_atomically", "flush"])
+def test_work_handed_in_again_asks_for_a_second_look_even_if_the_run_is_killed(
+    tmp_path, monkeypatch, killed_at
+):
+    """The executed notebook is written before the gradebook: then nothing else tells that the work is new."""
+
+    def needs_a_look() -> bool:
+        with open_gradebook(course) as gradebook:
+            return gradebook.find_grade("why", tiny.NAME, tiny.NAME, "ada").needs_manual_grade
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    course = class_of_one(tmp_path)
+    tiny.hand_in(course, "ada", tiny.answer(tiny.released(course), **tiny.RIGHT, why="Some words."))
+    grade(course, tiny.NAME)
+    with open_gradebook(course) as gradebook:
+        cell = gradebook.find_grade("why", tiny.NAME, tiny.NAME, "ada")
+        cell.manual_score, cell.needs_manual_grade = 3, False
+        gradebook.db.commit()
+    tiny.hand_in(course, "ada", tiny.answer(tiny.released(course), **tiny.RIGHT, why="Other words."))
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder.Recorder if killed_at == "flush" else recorder, killed_at, killed)
+        with pytest.raises(KeyboardInterrupt):
+            grade(course, tiny.NAME)
+    assert not needs_a_look()
+    grade(course, tiny.NAME)
+    assert needs_a_look()
+    with open_gradebook(course) as gradebook:
+        gradebook.find_grade("why", tiny.NAME, tiny.NAME, "ada").needs_manual_grade = False
+        gradebook.db.commit()
+    grade(course, tiny.NAME)
+    assert not needs_a_look()
+
+
+def test_a_workspace_that_was_moved_is_not_graded_again(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    course = class_of_one(tmp_path / "here")
+    grade(course, tiny.NAME)
+    course.root.rename(tmp_path / "there")
+    monkeypatch.setattr(engine, "run", None)  # is not called
+    (student,) = grade(find_course(tmp_path / "there"), tiny.NAME).students
+    assert student.score == 6
 
 
 def test_after_a_run_that_was_stopped_there_are_no_half_old_results(tmp_path, monkeypatch):
