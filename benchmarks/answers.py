@@ -17,6 +17,7 @@ from demo.sample_class import own_answers
 
 PROJECT = Path(__file__).resolve().parent.parent
 RIGHT_ANSWERS = PROJECT / "tests" / "right_answers"
+DEMO_ANSWERS = PROJECT / "demo" / "answers"
 MISTAKES = PROJECT / "course" / "checks" / "batch_norm"
 
 RIGHT_FILES = ("other_functions", "other_routes", "talkative")
@@ -53,18 +54,24 @@ def right_answers() -> dict[str, tuple[str, ...]]:
 @cache
 def right_sets() -> tuple[dict[str, str], ...]:
     """Right answers to several exercises that belong together: exercise → text."""
-    return tuple(own_answers(file) for file in RIGHT_FILES)
+    return tuple(_answers_of(file) for file in RIGHT_FILES)
 
 
 @cache
 def mistakes() -> tuple[tuple[str, dict[str, str]], ...]:
     """(name of the mistake, exercise → text), in a fixed order."""
-    found = [(file, own_answers(file)) for file in WRONG_FILES]
+    found = [(file, _answers_of(file)) for file in WRONG_FILES]
     for path in sorted(MISTAKES.glob("*_mistakes.py")):
         module = Module(path)
         for name, exercise in module.collected():
             found.append((f"{exercise}: {name}", {exercise: module.cell(name, exercise)}))
     return tuple(found)
+
+
+def _answers_of(file: str) -> dict[str, str]:
+    """The answers in a file of ``demo/answers``, each as a cell that stands alone."""
+    module = Module(DEMO_ANSWERS / f"{file}.py")
+    return {exercise: module.cell(exercise, exercise) for exercise in own_answers(file)}
 
 
 class Module:

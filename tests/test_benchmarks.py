@@ -70,8 +70,8 @@ def test_every_answer_is_a_cell_that_stands_alone():
     from torch import nn
 
     for story, texts in every_text():
-        names = {"torch": torch, "nn": nn, "F": F, "copy": copy, "__name__": "__main__"}
         for exercise, text in texts.items():
+            names = {"torch": torch, "nn": nn, "F": F, "copy": copy, "__name__": "__main__"}
             code = compile(text, story, "exec")
             exec(code, names)
             assert names[exercise].__name__ == exercise, story
