@@ -18,7 +18,7 @@ from benchmarks.figures import save
 from benchmarks.sites import machine
 
 QUICK = {
-    "throughput": ["--count", "20", "--stock", "3", "--otter", "1", "--rounds", "1"],
+    "throughput": ["--count", "20", "--stock", "3", "--otter", "1", "--rounds", "1", "--defaults", "1"],
     "scaling": ["--sizes", "10", "20", "40"],
     "kill": ["--runs", "4"],
     "kernels": ["--rounds", "1", "--count", "2"],

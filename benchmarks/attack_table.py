@@ -14,6 +14,7 @@ import hashlib
 import inspect
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -51,7 +52,8 @@ def main() -> None:
     if not given.no_stock:
         stock |= run_stock(given.scratch, [a for a in attacks if a.name not in stock and not a.inside])
     ours, deserved = ({}, {}) if given.no_ours else run_ours(attacks, given.option)
-    text = table(attacks, stock, ours, deserved)
+    found = (attacks, stock, ours, deserved)
+    text = "\n\n".join([INTRODUCTION, summary(*found), table(*found)])
     print(text)
     if given.markdown:
         given.markdown.write_text(text + "\n", encoding="utf-8")
@@ -95,6 +97,53 @@ def run_ours(
     return result.outcomes, deserved
 
 
+INTRODUCTION = """\
+# Attacks and accidents
+
+Written by `python -m benchmarks.attack_table --markdown docs/attacks.md` from the submissions in
+`tests/attacks`, which `make test` grades as well. *earned* is what the honest part of a submission is worth.
+nbgrader runs each submission by itself, with bounds on time, memory and files that keep the machine alive.
+Where several things are named, the number is the score. `tests/attacks` says what each one does;
+[grader.md](grader.md) says why it fails here."""
+
+_SCRATCH = re.compile(r"\S*/stock-[^/]+/course/")
+"""Where nbgrader ran: another folder each time."""
+
+
+def summary(
+    attacks: Sequence[Attack],
+    stock: dict[str, Outcome],
+    ours: dict[str, Outcome],
+    deserved: dict[str, float],
+) -> str:
+    """What stock nbgrader and this grader made of each row, in counts, as Markdown."""
+    lines = [
+        "| # | what | submissions | nbgrader: too many points | too few | crashes or hangs | secrets, files, "
+        "processes | this grader: as deserved | flagged only |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for number, title in ROWS.items():
+        of_row = [attack for attack in attacks if attack.row == number]
+        theirs = {each.name: stock[each.name] for each in of_row if each.name in stock}
+        points = {name: each.score or 0.0 for name, each in theirs.items() if not each.trouble}
+        counts = [
+            len(of_row),
+            sum(score > deserved.get(name, score) for name, score in points.items()),
+            sum(score < deserved.get(name, score) for name, score in points.items()),
+            sum(bool(each.trouble) for each in theirs.values()),
+            sum(bool(each.loot or each.left or each.page_is_live) for each in theirs.values()),
+            sum(_as_deserved(each, ours, deserved) and not each.gap for each in of_row),
+            sum(each.gap for each in of_row),
+        ]
+        if of_row:
+            lines.append(f"| {number} | {title} | " + " | ".join(map(str, counts)) + " |")
+    return "\n".join(lines)
+
+
+def _as_deserved(attack: Attack, ours: dict[str, Outcome], deserved: dict[str, float]) -> bool:
+    return attack.name in ours and not faults(attack, ours[attack.name], deserved[attack.name])
+
+
 def table(
     attacks: Sequence[Attack],
     stock: dict[str, Outcome],
@@ -109,11 +158,12 @@ def table(
         problems = faults(attack, mine, deserved[attack.name]) if mine else []
         wrong += bool(problems)
         verdict = "" if mine is None else "✗ " + "; ".join(problems) if problems else f"✓ {mine}"
+        verdict += " (flagged only)" if mine and attack.gap else ""
         cells = (
             str(attack.row),
             f"{attack.name}: {attack.story}",
             f"{deserved[attack.name]:g}" if mine else "",
-            "(has no such part)" if attack.inside else str(stock.get(attack.name, "not run")),
+            "(has no such part)" if attack.inside else _shown(stock.get(attack.name)),
             verdict,
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
@@ -122,6 +172,14 @@ def table(
     if ours:
         lines.append(f"This grader: {len(attacks) - wrong} as deserved, {wrong} not.")
     return "\n".join(lines)
+
+
+def _shown(outcome: Outcome | None) -> str:
+    """What nbgrader made of a submission, without where it ran and without a log line that says nothing."""
+    if outcome is None:
+        return "not run"
+    text = re.sub(r"crashes \(\[\w+ \| \w+\][^)]*\)", "crashes", str(outcome))
+    return _SCRATCH.sub("", text)
 
 
 def remembered(scratch: Path, attacks: Sequence[Attack]) -> dict[str, Outcome]:

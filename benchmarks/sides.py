@@ -107,6 +107,15 @@ class Bench:
         self.scores["stock"] = read_grades(site.gradebook, LESSON)
         return measured
 
+    def stock_by_its_defaults(self) -> stock.StockRun:
+        """nbgrader without this course's settings: the experiments run, and the kernel ends slowly."""
+        site = self._fresh("defaults")
+        for member in self.members[self._options.defaults :]:
+            shutil.rmtree(site.submitted / member.name)
+        with (site.root / "nbgrader_config.py").open("a", encoding="utf-8") as file:
+            file.write(stock.DEFAULTS)
+        return stock.autograde(site)
+
     def _ours(self) -> tuple[Cost, Cost]:
         site = self._fresh("ours")
         command = grade_command(self._options.jobs, sandbox=not self._options.no_sandbox)

@@ -23,6 +23,14 @@ from typing import Any
 from benchmarks.classes import LESSON
 from benchmarks.sites import PROJECT, BenchmarkError, Cost, Site, children_cpu, environment, run
 
+DEFAULTS = """
+c.Execute.skip_cells_with_tag = "skip-execution"
+c.Execute.shutdown_kernel = "graceful"
+c.Execute.record_timing = True
+c.Execute.timeout = 600
+"""
+"""nbgrader's own settings again, but for its time limit of 30 s: some experiments take longer."""
+
 _BEGINS = "Converting notebook"
 """nbgrader logs this twice for a submission: for the copy without outputs, and for the run."""
 

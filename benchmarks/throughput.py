@@ -62,8 +62,10 @@ def equal_scores(bench: Bench, bare: dict[str, dict[str, Any]]) -> dict[str, Any
     }
 
 
-def summarize(bench: Bench, rounds: Sequence[Round], options: argparse.Namespace) -> dict[str, Any]:
-    """The figures of all rounds; times are seconds."""
+def summarize(
+    bench: Bench, rounds: Sequence[Round], by_defaults: Sequence[float], options: argparse.Namespace
+) -> dict[str, Any]:
+    """The figures of all rounds, and of nbgrader's own settings; times are seconds."""
     count, number = options.count, cores()
     bare = [each.bare_wall / number for each in rounds]
     ours = [each.ours.wall for each in rounds]
@@ -87,6 +89,11 @@ def summarize(bench: Bench, rounds: Sequence[Round], options: argparse.Namespace
             [each.ours.wall / each.bare_wall_on_all_cores for each in rounds]
         ),
     }
+    if by_defaults:
+        figures["nbgrader by its defaults, a submission"] = spread(by_defaults)
+        figures["times nbgrader by its defaults"] = spread(
+            [statistics.fmean(by_defaults) * count / each for each in ours]
+        )
     if bench.otter:
         costs = [cost.wall for each in rounds for cost in each.otter]
         figures["otter, a submission"] = spread(costs)
@@ -145,6 +152,12 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--otter", type=int, default=3, help="how many of them otter grades; 0 leaves it out"
     )
+    options.add_argument(
+        "--defaults",
+        type=int,
+        default=3,
+        help="how many nbgrader grades by its defaults; 0 leaves it out",
+    )
     options.add_argument("--rounds", type=int, default=3, help="how often each side runs")
     options.add_argument("--jobs", type=int, default=cores(), help="of `autograder grade`")
     options.add_argument("--no-sandbox", action="store_true", help="grade without the sandbox")
@@ -157,7 +170,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Run all rounds."""
     adopt_orphans()
     with scratch(options.scratch) as place:
-        for name in ("template", "stock", "ours"):
+        for name in ("template", "stock", "defaults", "ours"):
             shutil.rmtree(place / name, ignore_errors=True)
         bench = Bench(place, options)
         bench.prepare_otter()
@@ -172,7 +185,8 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 f"took {time.perf_counter() - begin:.0f} s",
                 file=sys.stderr,
             )
-        return summarize(bench, rounds, options)
+        by_defaults = bench.stock_by_its_defaults().each if options.defaults else ()
+        return summarize(bench, rounds, by_defaults, options)
 
 
 def main() -> None:
