@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import multiprocessing
 import multiprocessing.forkserver
+import multiprocessing.util
 import os
+import shutil
 import signal
 import tempfile
 import threading
@@ -16,12 +18,13 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autograder.config import Course
 from autograder.confinement import sandbox_problem
 from autograder.errors import AutograderError, ConfigError
-from autograder.observing.client import ForkServer, Surroundings
+from autograder.observing.client import PREFIX, ForkServer, Surroundings
 from autograder.sandbox import SandboxUnavailable
 from autograder.surroundings import surroundings
 
@@ -74,6 +77,7 @@ class Servers:
         ]
         self.context.set_forkserver_preload(modules)
         try:
+            _keep_sockets_in_own_folder()
             with _deaf_to_ctrl_c():
                 multiprocessing.forkserver.ensure_running()
             self.fork_server = ForkServer(surroundings)
@@ -90,6 +94,19 @@ class Servers:
         """End both, whatever they are doing."""
         _end_pool_server()
         self.fork_server.stop()
+
+
+@cache
+def _keep_sockets_in_own_folder() -> None:
+    """Let multiprocessing's sockets lie where the next run sweeps them, should this process be killed."""
+    folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
+    # After multiprocessing has removed its own folder inside, at priority -100.
+    multiprocessing.util.Finalize(None, shutil.rmtree, (folder, True), exitpriority=-200)
+    before, tempfile.tempdir = tempfile.tempdir, folder
+    try:
+        multiprocessing.util.get_temp_dir()  # made once for a process, where tempfile makes folders
+    finally:
+        tempfile.tempdir = before
 
 
 @contextmanager
