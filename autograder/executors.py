@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from autograder.config import Course
 from autograder.confinement import sandbox_problem
 from autograder.errors import AutograderError, ConfigError
-from autograder.observing.client import PREFIX, ForkServer, Surroundings
+from autograder.observing.client import PREFIX, ForkServer, Surroundings, sweep
 from autograder.sandbox import SandboxUnavailable
 from autograder.surroundings import surroundings
 
@@ -100,13 +100,9 @@ class Servers:
 def _keep_sockets_in_own_folder() -> None:
     """Let multiprocessing's sockets lie where the next run sweeps them, should this process be killed."""
     folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
-    # After multiprocessing has removed its own folder inside, at priority -100.
-    multiprocessing.util.Finalize(None, shutil.rmtree, (folder, True), exitpriority=-200)
-    before, tempfile.tempdir = tempfile.tempdir, folder
-    try:
-        multiprocessing.util.get_temp_dir()  # made once for a process, where tempfile makes folders
-    finally:
-        tempfile.tempdir = before
+    this: Any = multiprocessing.current_process()
+    this._config["tempdir"] = folder  # where multiprocessing.util.get_temp_dir keeps its own
+    multiprocessing.util.Finalize(None, shutil.rmtree, (folder, True), exitpriority=-100)
 
 
 @contextmanager
@@ -224,7 +220,10 @@ class LocalExecutor:
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.terminate()
+        for process in processes:
+            process.join(5)
         self._servers.stop()
+        sweep()  # a worker may have had a fork server of its own
 
 
 def _prepare(terms: Terms, address: str, owner: int) -> None:

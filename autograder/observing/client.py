@@ -72,7 +72,7 @@ class ForkServer:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings
-        _sweep()
+        sweep()
         # Mode 0700: other users cannot connect.
         self._folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-")
         self.address = str(Path(self._folder) / "s")  # the whole path may have 107 letters
@@ -298,7 +298,7 @@ class Child:
         return found
 
 
-def _sweep() -> None:
+def sweep() -> None:
     """Remove the temporary folders of graders that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
         owner = folder.name.removeprefix(PREFIX).partition("-")[0]
