@@ -137,6 +137,30 @@ def test_a_killed_run_leaves_nothing_running_and_the_next_one_makes_it_good(tmp_
     temporary.rmdir()  # it is empty
 
 
+def test_a_fork_server_that_is_killed_costs_no_points(tmp_path):
+    """What it takes along starts again: a check that ends with its process would score 0."""
+    course = tiny.make_course(tmp_path)
+    release(course, tiny.NAME)
+    slow = "import time\ntime.sleep(1.5)\n" + tiny.RIGHT["double"]
+    tiny.hand_in(course, "ada", tiny.answer(tiny.released(course), **{**tiny.RIGHT, "double": slow}))
+    command = [Path(sys.executable).parent / "autograder", "grade", tiny.NAME, "--jobs", "1", "--json"]
+    with subprocess.Popen(command, cwd=course.root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+        wait_until(lambda: len(servers_and_children(run.pid)) >= 3)
+        time.sleep(0.5)
+        for process in servers_and_children(run.pid)[:2]:
+            process.kill()
+        (student,) = json.loads(run.stdout.read())["students"]
+    assert (student["score"], student["problems"]) == (6, [])
+
+
+def servers_and_children(pid: int) -> list[psutil.Process]:
+    """The fork server that was started, its copy inside the sandbox, and what they forked."""
+    for process in psutil.Process(pid).children():
+        if "autograder.observing.fork_server" in command_of(process):
+            return [process, *process.children(recursive=True)]
+    return []
+
+
 def wait_until(happened, seconds=60):
     end = time.monotonic() + seconds
     while not happened():

@@ -39,8 +39,12 @@ StartChild = Callable[[int, str], Child]
 """Forks a child, given a seed for its random generators and a working folder for where it is not confined."""
 
 
-def conduct(terms: Terms, task: Task, start_child: StartChild) -> Outcome:
-    """Grade one submission. Whatever it holds, the answer is an outcome."""
+def conduct(terms: Terms, task: Task, start_child: StartChild, forgiving: bool = False) -> Outcome:
+    """Grade one submission. Whatever it holds, the answer is an outcome.
+
+    Raises:
+        ServerLost: the fork server ended in between, and `forgiving` says not to blame the submission.
+    """
     began = time.monotonic()
     name = f"{terms.assignment}.ipynb"
     try:
@@ -57,6 +61,7 @@ def conduct(terms: Terms, task: Task, start_child: StartChild) -> Outcome:
             terms.check_timeout,
             terms.notebook_timeout,
             {**task.files, **terms.own_files},
+            forgiving,
         )
         grading = _Grading(terms, task, session)
         try:

@@ -47,6 +47,10 @@ class _Cell:
     source: str
 
 
+class ServerLost(Exception):
+    """The fork server ended, and the student's process with it: nothing that the student did."""
+
+
 class Session:
     """The student's process.
 
@@ -56,6 +60,7 @@ class Session:
         check_timeout: seconds for one check.
         notebook_timeout: seconds for all of it.
         files: what lies beside the notebook, by relative path.
+        forgiving: raise `ServerLost` when the process ended with the fork server, and not by itself.
     """
 
     def __init__(
@@ -65,12 +70,14 @@ class Session:
         check_timeout: float,
         notebook_timeout: float,
         files: dict[str, bytes] | None = None,
+        forgiving: bool = False,
     ) -> None:
         self._start = start
         self._cell_timeout = cell_timeout
         self._check_timeout = check_timeout
         self._notebook_timeout = notebook_timeout
         self._files = files or {}
+        self._forgiving = forgiving
         self._deadline = time.monotonic() + notebook_timeout
         self._late = False
         self._child: Child | None = None
@@ -175,6 +182,8 @@ class Session:
         over_memory = child.over_memory
         talked_nonsense = not isinstance(error, ChannelClosed) and not child.ended()
         status = self._end(name)
+        if child.lost and self._forgiving:
+            raise ServerLost
         if over_memory:
             return Ended("MemoryLimit", "It used more memory than a submission may have, and was stopped.")
         if talked_nonsense:

@@ -15,6 +15,7 @@ import warnings
 import psutil
 
 from autograder.judging.conductor import conduct
+from autograder.judging.session import ServerLost
 from autograder.observing.client import (
     Child,
     ForkServerError,
@@ -23,6 +24,9 @@ from autograder.observing.client import (
     shared_fork_server,
 )
 from autograder.task import Outcome, Task, Terms
+
+FORGIVEN = 2
+"""How often a submission starts again because the fork server ended. Unconfined, it may do that itself."""
 
 _terms: Terms | None = None
 _address = ""
@@ -80,6 +84,11 @@ def grade_with(terms: Terms, task: Task, address: str = "") -> Outcome:
             own = shared_fork_server(terms.surroundings)
             return _fork(own.address, terms.surroundings, randomness, folder)
 
+    for _ in range(FORGIVEN):
+        try:
+            return conduct(terms, task, start, forgiving=True)
+        except ServerLost:
+            continue  # it was killed while this submission ran: from the beginning, with another one
     return conduct(terms, task, start)
 
 

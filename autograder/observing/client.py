@@ -202,6 +202,8 @@ class Child:
         self._channel = Channel(ours, key, judge=True)
         self._open = True
         self.over_memory = False
+        self.lost = False
+        """Whether it ended because the fork server did; known after `kill`."""
         self._next_look = 0.0
 
     def ask(self, request: dict[str, Any], buffers: list[bytes], seconds: float) -> Message:
@@ -255,13 +257,24 @@ class Child:
             with contextlib.suppress(psutil.Error):
                 member.kill()
         self._status: int | None = None
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            if wait:
-                self._status = int(json.loads(self._connection.recv(_MESSAGE))["status"])
+        if wait:
+            self._status = self._how_it_ended()
         self._connection.close()
         self._channel.close()
         os.close(self._pidfd)
         return self._status
+
+    def _how_it_ended(self) -> int | None:
+        try:
+            answer = self._connection.recv(_MESSAGE)
+        except TimeoutError:
+            return None
+        except OSError:
+            answer = b""
+        self.lost = not answer
+        with contextlib.suppress(ValueError, KeyError):
+            return int(json.loads(answer)["status"])
+        return None
 
     def _pid(self) -> int | None:
         """The child's process id as this process sees it; the fork server counts its own."""
