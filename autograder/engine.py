@@ -17,6 +17,9 @@ from autograder.task import Outcome, Task
 QUEUED = 2
 """Tasks that wait for each that runs, so that no process is idle."""
 
+SECONDS_OF_SILENCE = 10.0
+"""After so long without an outcome the engine asks whether a process is dead; it may also just be slow."""
+
 _DIED = "The process that graded it ended twice without an answer (too little memory?)."
 
 
@@ -35,7 +38,9 @@ def run(executor: Executor, tasks: Iterable[Task], on_outcome: Callable[[Outcome
             running[_submit(executor, task)] = task
         if not running:
             return
-        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        finished, _ = wait(running, SECONDS_OF_SILENCE, FIRST_COMPLETED)
+        if not finished:
+            executor.unblock()
         broken = []
         for future in finished:
             task = running.pop(future)

@@ -46,6 +46,9 @@ class Executor(Protocol):
     def repair(self) -> None:
         """Make the executor work again after a process died."""
 
+    def unblock(self) -> None:
+        """If a process has died and nobody noticed, let its tasks fail."""
+
     def close(self) -> None:
         """End all processes."""
 
@@ -214,9 +217,27 @@ class LocalExecutor:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = self._new_pool()
 
+    def unblock(self) -> None:
+        """If a process has died, end the others: then the pool knows.
+
+        By itself it does not when the process was killed while it sent its outcome: it then waits for the
+        rest, which may come as long as anybody can write to that pipe. So we close it on this side, too.
+        """
+        processes = self._processes()
+        if all(process.is_alive() for process in processes):
+            return
+        for process in processes:
+            process.terminate()
+        with suppress(AttributeError, OSError):
+            queue: Any = self._pool._result_queue
+            queue._writer.close()
+
+    def _processes(self) -> list[Any]:
+        return list((getattr(self._pool, "_processes", None) or {}).values())
+
     def close(self) -> None:
         """End all processes, also those that are busy."""
-        processes = list((getattr(self._pool, "_processes", None) or {}).values())
+        processes = self._processes()
         self._pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.terminate()
@@ -290,6 +311,9 @@ class DaskExecutor:
 
     def repair(self) -> None:
         """Dask repairs itself."""
+
+    def unblock(self) -> None:
+        """Dask notices by itself."""
 
     def close(self) -> None:
         """Leave the cluster; it goes on running."""

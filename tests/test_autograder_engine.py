@@ -1,12 +1,18 @@
 """Each submission runs for itself: it can be stopped, killed, graded again, and have an odd name."""
 
 import json
+import os
+import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from pathlib import Path
 
+import nbformat
 import psutil
 import pytest
 import tiny_course as tiny
@@ -21,6 +27,7 @@ from autograder.grade import grade
 from autograder.lock import workspace_lock
 from autograder.release import release
 from autograder.results import collect
+from autograder.task import Task
 from autograder.terms import make_terms
 
 pytestmark = pytest.mark.notebook
@@ -151,6 +158,24 @@ def test_a_fork_server_that_is_killed_costs_no_points(tmp_path):
             process.kill()
         (student,) = json.loads(run.stdout.read())["students"]
     assert (student["score"], student["problems"]) == (6, [])
+
+
+def test_a_worker_that_is_killed_while_it_sends_its_outcome_is_noticed(tmp_path):
+    """The pool then waits for the rest of the message, for ever: seen in one of a hundred killed runs."""
+    course = class_of_one(tmp_path)
+    assignment = load_assignment(course, tiny.NAME)
+    slow = tiny.answer(tiny.released(course), **{**tiny.RIGHT, "double": "import time\ntime.sleep(2)"})
+    task = Task("ada", nbformat.writes(slow).encode(), {}, 1)
+    with closing(LocalExecutor(make_terms(course, assignment, True), jobs=1)) as executor:
+        future = executor.submit(task)
+        os.write(executor._pool._result_queue._writer.fileno(), struct.pack("!i", 1000))  # and no more
+        (worker,) = executor._processes()
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.join()
+        with pytest.raises(TimeoutError):
+            future.exception(timeout=1)
+        executor.unblock()
+        assert isinstance(future.exception(timeout=20), BrokenProcessPool)
 
 
 def servers_and_children(pid: int) -> list[psutil.Process]:
