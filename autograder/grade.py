@@ -18,6 +18,7 @@ from autograder.identity import student_seed
 from autograder.intake import read_folder, student_folders
 from autograder.judging.opening import Unreadable
 from autograder.lock import workspace_lock
+from autograder.observing.client import sweep
 from autograder.recorder import Recorder
 from autograder.results import ClassResult, Noted, collect, forget_run, save_run
 from autograder.task import Outcome, Task, Terms, Trust
@@ -82,6 +83,7 @@ def grade(
     with workspace_lock(course, f"autograder grade {name}") as note:
         if note:
             progress.on_note(note)
+        sweep()  # also when a killed run had done all there was to do, and none of its servers starts again
         with open_gradebook(course):
             pass  # it makes the database, or says why it cannot be used
         terms = make_terms(course, assignment, options.sandbox)

@@ -141,7 +141,8 @@ def test_a_killed_run_leaves_nothing_running_and_the_next_one_makes_it_good(tmp_
     again = tiny.autograder(course, "grade", tiny.NAME, "--json")
     scores = {each["student"]: each["score"] for each in json.loads(again.stdout)["students"]}
     assert scores == {"ada": 6, "bob": 6, "cleo": 6}
-    temporary.rmdir()  # it is empty
+    assert [str(each.relative_to(temporary)) for each in temporary.rglob("*")] == []
+    temporary.rmdir()
 
 
 def test_a_fork_server_that_is_killed_costs_no_points(tmp_path):
