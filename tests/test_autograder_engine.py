@@ -124,6 +124,26 @@ def test_a_notebook_that_takes_too_long_altogether_is_stopped(tmp_path):
     assert run.returncode == 0
 
 
+def test_small_processes_that_are_too_large_together_are_stopped(tmp_path):
+    """The kernel limits each by itself."""
+    course = tiny.make_course(tmp_path, settings="memory_megabytes = 500\ncheck_timeout = 60")
+    release(course, tiny.NAME)
+    crowd = """
+import os, time
+def double(x):
+    for _ in range(20):
+        if os.fork() == 0:
+            hoard = b"x" * 100_000_000
+            time.sleep(60)
+            os._exit(0)
+    time.sleep(60)
+"""
+    tiny.hand_in(course, "crowd", tiny.answer(tiny.released(course), **{**tiny.RIGHT, "double": crowd}))
+    run = tiny.autograder(course, "grade", tiny.NAME, "--json")
+    (student,) = json.loads(run.stdout)["students"]
+    assert "more memory than a submission may have" in student["exercises"]["double"]["message"]
+
+
 def test_a_killed_run_leaves_nothing_running_and_the_next_one_makes_it_good(tmp_path, monkeypatch):
     course = tiny.make_course(tmp_path)
     temporary = Path(tempfile.mkdtemp())  # sockets need a short name, and tmp_path is a long one

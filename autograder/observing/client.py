@@ -229,10 +229,10 @@ class Child:
         if began < self._next_look:
             return
         pid = self._pid()
-        used = 0.0 if pid is None else memory_megabytes(pid)
-        # Looking at many processes takes long; let it take a tenth of the time at most.
+        used = 0.0 if pid is None else memory_megabytes(pid, enough=self._memory_limit)
+        # Looking at many processes takes long: a tenth of the time, but who starts many is not looked at less.
         now = time.monotonic()
-        self._next_look = now + max(0.2, 10 * (now - began))
+        self._next_look = now + min(max(0.2, 10 * (now - began)), 1.0)
         if used > self._memory_limit:
             self.over_memory = True
             self.kill()

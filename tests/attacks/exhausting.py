@@ -206,7 +206,7 @@ _BOMBS = (
         11,
         "forty processes that are small by themselves take 4 GB together",
         solves=SOME,
-        says="memory",
+        says="memory|Stopped",
         answers={
             "pca_whiten": code("""
                 import os, time
