@@ -230,7 +230,7 @@ class Child:
             return
         pid = self._pid()
         used = 0.0 if pid is None else memory_megabytes(pid, enough=self._memory_limit)
-        # Looking at many processes takes long: a tenth of the time, but who starts many is not looked at less.
+        # Many processes take long to look at: a tenth of the time, but nobody is left alone for long.
         now = time.monotonic()
         self._next_look = now + min(max(0.2, 10 * (now - began)), 1.0)
         if used > self._memory_limit:
