@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from course.checks.__main__ import catalogue
+from docs import lesson_table
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -105,22 +106,30 @@ def test_the_list_of_mistakes_is_not_stale() -> None:
     )
 
 
-def exercise_table() -> str:
-    """The exercises and points of every lesson, in Markdown, from the notebooks themselves."""
-    rows = ["| lesson | exercises (points) |", "|---|---|"]
-    for path in sorted((ROOT / "source_notebooks").glob("*/*.ipynb")):
-        settings = [cell["metadata"].get("nbgrader", {}) for cell in json.loads(path.read_text())["cells"]]
-        points: dict[str, int] = {each["grade_id"]: 0 for each in settings if each.get("solution")}
-        for each in settings:
-            if each.get("grade"):
-                points[each["grade_id"].split("-")[0]] += each["points"]
-        rows.append(f"| {path.stem} | {', '.join(f'`{name}` {value}' for name, value in points.items())} |")
-    return "\n".join(rows)
+def test_the_table_of_lessons_is_not_stale() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert lesson_table.with_table(readme) == readme, "run `python docs/lesson_table.py`"
 
 
-def test_the_readme_lists_the_exercises() -> None:
-    table = exercise_table()
-    assert table in (ROOT / "README.md").read_text(), f"put this table into README.md:\n{table}"
+def test_the_table_of_lessons_tells_topic_points_minutes_and_decks(tmp_path: Path, monkeypatch) -> None:
+    prose = (
+        "# 3 Batch normalization",
+        "| 3.1 Why | – | – | 10 |\n| 3.2 How | `f` | 4 | 25 |",
+        "| **D0** | INF-0618 | *Normalização*: and *BN* |",
+    )
+    settings = (
+        {"grade_id": "f", "solution": True},
+        {"grade_id": "f-a", "grade": True, "points": 3},
+        {"grade_id": "f-b", "grade": True, "points": 1},
+    )
+    cells = [{"cell_type": "markdown", "metadata": {}, "source": text} for text in prose]
+    cells += [{"cell_type": "code", "metadata": {"nbgrader": each}, "source": ""} for each in settings]
+    folder = tmp_path / "source_notebooks" / "03_norm"
+    folder.mkdir(parents=True)
+    (folder / "03_norm.ipynb").write_text(json.dumps({"cells": cells}))
+    monkeypatch.setattr(lesson_table, "ROOT", tmp_path)
+    row = "| **03_norm** Batch normalization | `f` 4 | 35 | D0 Normalização, BN |"
+    assert lesson_table.lesson_table().splitlines()[2:] == [row]
 
 
 def test_make_works_in_a_folder_with_a_space(tmp_path: Path) -> None:
