@@ -201,14 +201,18 @@ def feedback(assignment: str, workspace: Path | None) -> None:
 
 
 @cli.command(epilog=EXIT_CODES)
-@click.argument("assignment")
+@click.argument("assignment", required=False)
 @_workspace
-def report(assignment: str, workspace: Path | None) -> None:
-    """Write the page about the whole class, report.html in the workspace."""
-    from autograder.report import write_report
+def report(assignment: str | None, workspace: Path | None) -> None:
+    """Write the pages about the whole class: report.html in the workspace, and one for each assignment.
+
+    Without ASSIGNMENT, all that are graded get their page.
+    """
+    from autograder.overview import write_reports
 
     course = find_course(Path.cwd(), workspace)
-    _screen().print(f"✓ class report: {_shown(write_report(course, assignment))}", markup=False)
+    for page in write_reports(course, assignment):
+        _screen().print(f"✓ class report: {_shown(page)}", markup=False)
 
 
 def main() -> None:

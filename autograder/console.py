@@ -104,7 +104,7 @@ def class_table(result: ClassResult) -> Table:
 
 
 MOST_LINES = 40
-"""More lines than this about single students scroll the totals away; report.html has them all."""
+"""More lines than this about single students scroll the totals away; the class report has them all."""
 
 
 def notes(result: ClassResult) -> Iterator[Text]:

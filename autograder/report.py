@@ -1,4 +1,4 @@
-"""One page about the class: scores, success, what was misunderstood, who needs help, what is broken."""
+"""A page about the class in one lesson: scores, success, misconceptions, who needs help, what is broken."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Summary:
 
 
 def write_report(course: Course, name: str) -> Path:
-    """Write the page about an assignment to ``workspace/report.html``.
+    """Write the page about an assignment to ``workspace/reports/ASSIGNMENT.html``.
 
     Raises:
         NotGradedYet: the assignment was never graded in this workspace.
@@ -67,7 +67,8 @@ def write_report(course: Course, name: str) -> Path:
         pairs=pair_views(result.pairs),
         median_seconds=median([each.seconds for each in result.students if each.graded] or [0.0]),
     )
-    path = course.workspace / "report.html"
+    path = course.workspace / "reports" / f"{name}.html"
+    path.parent.mkdir(exist_ok=True)
     path.write_text(page, encoding="utf-8")
     return path
 

@@ -1,5 +1,6 @@
 """Feedback pages and the class report: right numbers, nothing hidden, nothing that could run."""
 
+import html
 import io
 import json
 import re
@@ -8,6 +9,7 @@ import sys
 from copy import deepcopy
 from dataclasses import replace
 from html.parser import HTMLParser
+from urllib.parse import unquote
 
 import pytest
 import tiny_course as tiny
@@ -20,6 +22,7 @@ from autograder.console import class_table, totals
 from autograder.errors import NotGradedYet
 from autograder.feedback import write_feedback
 from autograder.grade import grade
+from autograder.overview import rows, write_reports
 from autograder.pages import render
 from autograder.release import release
 from autograder.rendering import sanitize
@@ -204,9 +207,39 @@ def test_one_answer_waits_and_two_answers_wait():
 def test_pages_before_grading_are_refused(tmp_path):
     course = tiny.make_course(tmp_path)
     release(course, tiny.NAME)
-    for write in (write_feedback, write_report):
+    for write in (write_feedback, write_report, write_reports):
         with pytest.raises(NotGradedYet, match="Run `autograder grade tiny` first"):
             write(course, tiny.NAME)
+    with pytest.raises(NotGradedYet, match="Nothing is graded yet"):
+        write_reports(course)
+
+
+# --- All lessons ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.notebook
+def test_the_overview_leads_to_the_report_of_each_lesson_and_to_each_students_page(graded):
+    course, result = graded
+    write_feedback(course, tiny.NAME)
+    lesson, overview = write_reports(course)
+    page = overview.read_text(encoding="utf-8")
+    assert what_could_run(page) == []
+    links = {unquote(html.unescape(link)) for link in re.findall('href="([^"]+)"', page)}
+    assert links == {
+        f"reports/{tiny.NAME}.html",
+        *(f"feedback/{each.student}/{tiny.NAME}/{tiny.NAME}.html" for each in result.students),
+    }
+    assert all((overview.parent / link).is_file() for link in links)
+    back = re.search('href="([^"]+)">Class report', lesson.read_text(encoding="utf-8")).group(1)
+    assert (lesson.parent / back).resolve() == overview
+
+
+def test_a_student_has_the_points_of_all_lessons_together_also_where_one_was_not_handed_in():
+    other = ClassResult("other", (student("ada", exercise("c", 3, Verdict.PARTLY)), student("zoe")))
+    table = {row.student: row for row in rows([CLASS, other])}
+    assert [table[name].score for name in ("ada", "bob", "zoe")] == [11, 1, 0]
+    assert [each is None for each in table["bob"].results] == [False, True]
+    assert [each is None for each in table["zoe"].results] == [True, False]
 
 
 # --- The numbers of the report, without notebooks ---------------------------------------------------------

@@ -169,4 +169,5 @@ def test_without_a_sandbox_every_report_says_so(tmp_path):
         json.loads(command(course, "grade", tiny.NAME, "--no-sandbox", "--json").stdout)["sandboxed"] is False
     )
     assert command(course, "report", tiny.NAME).returncode == 0
-    assert "without a sandbox" in (course.workspace / "report.html").read_text(encoding="utf-8").lower()
+    for page in ("report.html", f"reports/{tiny.NAME}.html"):
+        assert "without a sandbox" in (course.workspace / page).read_text(encoding="utf-8").lower()
