@@ -5,7 +5,9 @@ SHELL := /bin/bash
 
 PYTHON    ?= python3
 WORKSPACE ?= workspace
-LESSON    ?= 03_batch_norm
+# One lesson for demo and lab; all of them when it is not given.
+LESSON    ?=
+LESSONS   := $(or $(LESSON),$(notdir $(patsubst %/,%,$(sort $(wildcard source_notebooks/*/)))))
 # Relative, because the course may lie in a folder with a space in its name.
 BIN       := .venv/bin
 # nbgrader calls `alembic` and `jupyter` by name.
@@ -29,27 +31,31 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 .PHONY: demo
-demo: $(INSTALLED)  ## grade a made-up class: table, gradebook, feedback pages, report
+demo: $(INSTALLED)  ## grade a made-up class: tables, gradebook, feedback pages, report (LESSON=... for one lesson)
 	@start=$$SECONDS; \
 	$(BIN)/autograder release $(LESSON) --workspace "$(WORKSPACE)"; \
-	$(BIN)/python -m demo.sample_class --workspace "$(WORKSPACE)"; \
+	$(BIN)/python -m demo.sample_class $(LESSON) --workspace "$(WORKSPACE)"; \
 	: "The class is our own, so where the machine has no sandbox it may run without, and the report says so."; \
 	sandbox=$$($(BIN)/python -m autograder.confinement); \
-	: "exit code 1: some submissions could not be graded; the class has two of them on purpose"; \
-	$(BIN)/autograder grade $(LESSON) --workspace "$(WORKSPACE)" $$sandbox || test $$? -eq 1; \
-	$(BIN)/autograder feedback $(LESSON) --workspace "$(WORKSPACE)"; \
+	for lesson in $(LESSONS); do \
+	  : "exit code 1: some submissions could not be graded; the class has two of them on purpose"; \
+	  $(BIN)/autograder grade $$lesson --workspace "$(WORKSPACE)" $$sandbox || test $$? -eq 1; \
+	  $(BIN)/autograder feedback $$lesson --workspace "$(WORKSPACE)"; \
+	done; \
 	$(BIN)/autograder report $(LESSON) --workspace "$(WORKSPACE)"; \
 	echo "make demo took $$((SECONDS - start)) s."
 
 # A copy, made once: what a student writes there is not touched by the next release.
 # formgrader is for instructors; on the copy it would only log an error.
 .PHONY: lab
-lab: $(INSTALLED)  ## open a copy of the student release in JupyterLab (workspace/lab/)
-	@test -d "$(WORKSPACE)/release/$(LESSON)" || $(BIN)/autograder release $(LESSON) --workspace "$(WORKSPACE)"
-	@mkdir -p "$(WORKSPACE)/lab"
-	@test -e "$(WORKSPACE)/lab/$(LESSON)" || cp -R "$(WORKSPACE)/release/$(LESSON)" "$(WORKSPACE)/lab/"
+lab: $(INSTALLED)  ## open copies of the student releases in JupyterLab (workspace/lab/)
+	@for lesson in $(LESSONS); do \
+	  test -d "$(WORKSPACE)/release/$$lesson" || $(BIN)/autograder release $$lesson --workspace "$(WORKSPACE)"; \
+	  mkdir -p "$(WORKSPACE)/lab"; \
+	  test -e "$(WORKSPACE)/lab/$$lesson" || cp -R "$(WORKSPACE)/release/$$lesson" "$(WORKSPACE)/lab/"; \
+	done
 	$(BIN)/jupyter lab --notebook-dir="$(WORKSPACE)/lab" \
-	  --LabApp.default_url=/lab/tree/$(LESSON)/$(LESSON).ipynb \
+	  --LabApp.default_url=/lab/tree/$(firstword $(LESSONS))/$(firstword $(LESSONS)).ipynb \
 	  --ServerApp.jpserver_extensions="nbgrader.server_extensions.formgrader=False" $(LAB_OPTIONS)
 
 .PHONY: formgrader

@@ -16,8 +16,9 @@ from pathlib import Path
 from demo.sample_class import own_answers
 
 PROJECT = Path(__file__).resolve().parent.parent
+LESSON = "03_batch_norm"
 RIGHT_ANSWERS = PROJECT / "tests" / "right_answers"
-DEMO_ANSWERS = PROJECT / "demo" / "answers"
+DEMO_ANSWERS = PROJECT / "demo" / "answers" / LESSON
 MISTAKES = PROJECT / "course" / "checks" / "batch_norm"
 
 RIGHT_FILES = ("other_functions", "other_routes", "talkative")
@@ -71,7 +72,7 @@ def mistakes() -> tuple[tuple[str, dict[str, str]], ...]:
 def _answers_of(file: str) -> dict[str, str]:
     """The answers in a file of ``demo/answers``, each as a cell that stands alone."""
     module = Module(DEMO_ANSWERS / f"{file}.py")
-    return {exercise: module.cell(exercise, exercise) for exercise in own_answers(file)}
+    return {exercise: module.cell(exercise, exercise) for exercise in own_answers(LESSON, file)}
 
 
 class Module:

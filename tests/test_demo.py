@@ -17,18 +17,25 @@ from autograder.reports import CHECK_MIME
 from course.checks import CheckFailed, check
 from course.checks.render import MIME_TYPE
 from demo import sample_class
-from demo.sample_class import ANSWERS, CLASS, LESSON, PROJECT, own_answers
+from demo.classes import CLASSES, WRITTEN
+from demo.sample_class import ANSWERS, PROJECT, own_answers
 
-FILES = sorted(path.stem for path in ANSWERS.glob("[a-z]*.py"))
-RIGHT = {"other_functions", "other_routes", "talkative"}
-DO_NOT_RUN = {"crash", "endless_loop"}
+FILES = [(path.parent.name, path.stem) for path in sorted(ANSWERS.glob("*/*.py"))]
+RIGHT = {
+    ("03_batch_norm", "other_functions"),
+    ("03_batch_norm", "other_routes"),
+    ("03_batch_norm", "talkative"),
+}
+DO_NOT_RUN = {("03_batch_norm", "crash"), ("03_batch_norm", "endless_loop")}
+LESSON = "03_batch_norm"
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    """The project's own lesson, released into an empty workspace."""
+    """The project's own lessons, released into an empty workspace."""
     course = find_course(PROJECT, tmp_path_factory.mktemp("workspace"))
-    release(course, LESSON)
+    for lesson in CLASSES:
+        release(course, lesson)
     return course
 
 
@@ -36,45 +43,62 @@ def test_the_grader_and_the_checks_speak_of_the_same_output():
     assert CHECK_MIME == MIME_TYPE
 
 
-def test_the_class_is_large_enough_and_uses_every_file():
-    assert len(CLASS) >= 16
-    assert len({student.name for student in CLASS}) == len(CLASS)
-    assert sorted({file for student in CLASS for file in student.own}) == FILES
+def test_every_lesson_has_a_class(course):
+    assert list(CLASSES) == course.assignments()
+    assert set(WRITTEN) == set(CLASSES)
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_answers_are_to_exercises_of_the_lesson(course, file):
-    answers = own_answers(file)
+@pytest.mark.parametrize("lesson", CLASSES)
+def test_the_class_is_large_enough_and_uses_every_file(lesson):
+    students = CLASSES[lesson]
+    assert len(students) >= (16 if lesson == LESSON else 6)
+    assert len({student.name for student in students}) == len(students)
+    used = {(lesson, file) for student in students for file in student.own}
+    assert used == {(folder, file) for folder, file in FILES if folder == lesson}
+
+
+@pytest.mark.parametrize(("lesson", "file"), FILES)
+def test_answers_are_to_exercises_of_the_lesson(course, lesson, file):
+    answers = own_answers(lesson, file)
     assert answers
-    assert set(answers) <= set(sample_class.solution_texts(course))
+    assert set(answers) <= set(sample_class.solution_texts(course, lesson))
     for text in answers.values():
         ast.parse(text)
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if file not in DO_NOT_RUN])
-def test_each_answer_is_as_right_or_wrong_as_its_story_says(file):
+@pytest.mark.parametrize(("lesson", "file"), [each for each in FILES if each not in DO_NOT_RUN])
+def test_each_answer_is_as_right_or_wrong_as_its_story_says(lesson, file):
     names = {"torch": torch, "nn": nn}
-    for exercise, text in own_answers(file).items():
+    for exercise, text in own_answers(lesson, file).items():
         exec(compile(text, file, "exec"), names)
-        wanted = contextlib.nullcontext() if file in RIGHT else pytest.raises(CheckFailed)
+        wanted = contextlib.nullcontext() if (lesson, file) in RIGHT else pytest.raises(CheckFailed)
         with wanted, contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             check(exercise, names[exercise])
 
 
 def test_the_class_arrives_with_the_problems_it_was_given(course):
-    sample_class.fill(course)
+    sample_class.fill(course, LESSON)
     submissions = {each.student: each for each in take_in(course, load_assignment(course, LESSON))}
-    assert set(submissions) == {student.name for student in CLASS}
+    assert set(submissions) == {student.name for student in CLASSES[LESSON]}
     assert {name for name, each in submissions.items() if not each.gradable} == {"nora", "olga"}
     assert {name for name, each in submissions.items() if each.problems} == {"nora", "olga", "rosa"}
 
 
-def test_filling_again_changes_nothing(course):
-    sample_class.fill(course)
+@pytest.mark.parametrize("lesson", CLASSES)
+def test_filling_again_changes_nothing(course, lesson):
+    sample_class.fill(course, lesson)
     before = {path: path.read_bytes() for path in course.submitted.rglob("*.ipynb")}
-    sample_class.fill(course)
+    sample_class.fill(course, lesson)
     assert {path: path.read_bytes() for path in course.submitted.rglob("*.ipynb")} == before
+
+
+def test_a_lesson_without_a_class_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["sample_class", "99_nothing", "--workspace", str(tmp_path)])
+    with pytest.raises(SystemExit) as stop:
+        sample_class.main()
+    assert stop.value.code == 2
+    assert "no made-up class for 99_nothing" in capsys.readouterr().err
 
 
 def test_a_real_class_is_not_mixed_with_the_made_up_one(tmp_path, monkeypatch, capsys):

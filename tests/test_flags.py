@@ -31,8 +31,11 @@ from autograder.pages import _environment
 from autograder.solve import unsolved
 from course.checks import EXERCISES
 from demo import sample_class
-from demo.sample_class import ANSWERS, LESSON, PROJECT, own_answers
+from demo.classes import CLASSES
+from demo.sample_class import ANSWERS, PROJECT, own_answers
+from demo.students import Student
 
+LESSON = "03_batch_norm"
 PLAIN = "def scale(x):\n    mean = x.mean(0)\n    return (x - mean) / x.std(0, unbiased=False)"
 RENAMED = '''
 # my own idea
@@ -273,15 +276,15 @@ def test_the_right_answers_and_the_demo_answers_are_independent(given):
     for exercise, ways in RIGHT.items():
         for number, way in enumerate(ways.values()):
             students.setdefault(f"right{number}", {})[exercise] = inspect.getsource(way)
-    students |= {path.stem: own_answers(path.stem) for path in ANSWERS.glob("[a-z]*.py")}
+    students |= {path.stem: own_answers(LESSON, path.stem) for path in ANSWERS.glob(f"{LESSON}/*.py")}
     assert found({name: fingerprint(texts, given) for name, texts in students.items()}) == []
 
 
 def demo_class(release) -> dict[str, dict[str, str]]:
-    solutions = sample_class.solution_texts(find_course(PROJECT))
+    solutions = sample_class.solution_texts(find_course(PROJECT), LESSON)
     return {
-        student.name: own_cells(sample_class.answer(release, student, solutions), release)
-        for student in sample_class.CLASS
+        student.name: own_cells(sample_class.answer(release, student, solutions, LESSON), release)
+        for student in CLASSES[LESSON]
         if not student.damage
     }
 
@@ -318,7 +321,7 @@ def test_own_cells_are_those_that_are_not_as_released(lesson):
     release, _ = lesson
     assert own_cells(release, release) == {}
     notebook = sample_class.answer(
-        release, sample_class.Student("x", ""), sample_class.solution_texts(find_course(PROJECT))
+        release, Student("x", ""), sample_class.solution_texts(find_course(PROJECT), LESSON), LESSON
     )
     imports = next(cell for cell in notebook.cells if cell.source.startswith("import copy"))
     imports.source += "\nimport gc"
@@ -536,8 +539,8 @@ def test_no_right_answer_is_flagged(norms: Lesson):
 
 
 def test_no_answer_of_the_demo_and_of_the_lesson_is_flagged(lesson, norms: Lesson):
-    for path in ANSWERS.glob("[a-z]*.py"):
-        assert scan(own_answers(path.stem), norms) == []
+    for path in ANSWERS.glob(f"{LESSON}/*.py"):
+        assert scan(own_answers(LESSON, path.stem), norms) == []
     solution = unsolved(read_notebook(find_course(PROJECT).source_notebook(LESSON)))
     assert len(own_cells(solution, lesson[0])) == len(EXERCISES)
     assert scan(own_cells(solution, lesson[0]), norms) == []
