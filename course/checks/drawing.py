@@ -191,30 +191,37 @@ def _observe_filling(fill: Callable[..., Any], probe: FillProbe, notes: Notes) -
     tensor, memory = _blank(probe)
     with notes.logged():
         returned = fill(tensor, **probe.options)
-    if returned is None:
-        for key in ("filled", "returned", "memory", "requires_grad", "graph", "grad mode", *_SEEDS):
-            notes.write(key, trouble("none"))
-        return
-    drawn = [tensor.detach()]  # of the tensor that was given: one that was made instead is not looked at
-    notes.write("returned: the tensor that was given", returned is tensor)
-    notes.write("memory: the tensor keeps its own", tensor.data_ptr() == memory.data_ptr())
-    notes.write("requires_grad as before", tensor.requires_grad is probe.parameter)
-    notes.write("graph: none is left behind", tensor.grad_fn is None)
-    notes.write("grad mode as before", torch.is_grad_enabled())
+    write = _unless_none(returned, notes)
+    # Of the tensor that was given; one that was made instead of it is not looked at.
+    drawn = [tensor.detach()]
+    write("returned: the tensor that was given", returned is tensor)
+    write("memory: the tensor keeps its own", tensor.data_ptr() == memory.data_ptr())
+    write("requires_grad as before", tensor.requires_grad is probe.parameter)
+    write("graph: none is left behind", tensor.grad_fn is None)
+    write("grad mode as before", torch.is_grad_enabled())
     for _ in range(probe.draws - 1):
         tensor, _ = _blank(probe)
         fill(tensor, **probe.options)
         drawn.append(tensor.detach())
-    notes.take("filled", torch.stack(drawn))
-    for key, seed in zip(_SEEDS, (probe.seed, probe.seed + 1), strict=True):
+    write("filled", torch.stack(drawn))
+    for key, seed in ((SAME_SEED, probe.seed), (OTHER_SEED, probe.seed + 1)):
         if notes.wants(key):
             _seed(seed)
             tensor, _ = _blank(probe)
             fill(tensor, **probe.options)
-            notes.write(key, torch.equal(tensor.detach(), drawn[0]) is (key == SAME_SEED))
+            write(key, torch.equal(tensor.detach(), drawn[0]) is (key == SAME_SEED))
 
 
-_SEEDS = (SAME_SEED, OTHER_SEED)
+def _unless_none(returned: object, notes: Notes) -> Callable[[str, Any], None]:
+    """Writes what was seen; when nothing was returned, that is all there is to say, under every key."""
+
+    def write(key: str, value: Any) -> None:
+        if returned is None:
+            notes.write(key, trouble("none"))
+        else:
+            notes.take(key, value)
+
+    return write
 
 
 # --- Tuning -------------------------------------------------------------------------------------------------
@@ -239,29 +246,23 @@ def _observe_tuning(tune: Callable[..., Any], probe: TuneProbe, notes: Notes) ->
     _seed(probe.seed)
     with notes.logged():
         returned = tune(model, x)
+    write = _unless_none(returned, notes)
     layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
-    if returned is None:
-        for key in ("returned", "mode", "traces", "parameters", "grad mode", "input x afterwards"):
-            notes.write(key, trouble("none"))
-        for index, _ in enumerate(layers):
-            for key in ("variance", "weight", "bias"):
-                notes.write(f"{key} of layer {index}", trouble("none"))
-        return
-    notes.write("returned: the model that was given", returned is model)
-    notes.write("grad mode as before", torch.is_grad_enabled())
-    notes.write("mode as before", all(module.training is probe.training for module in model.modules()))
-    notes.write("traces: hooks", sum(len(module._forward_hooks) for module in model.modules()))
-    notes.write("traces: gradients", sum(each.grad is not None for each in parameters))
-    same = [one is other for one, other in zip(model.parameters(), parameters, strict=False)]
-    notes.write("parameters are the ones that were there", len(same) == len(parameters) and all(same))
-    notes.write("parameters still learn", all(each.requires_grad for each in model.parameters()))
-    notes.take("input x afterwards", x)
+    write("returned: the model that was given", returned is model)
+    write("grad mode as before", torch.is_grad_enabled())
+    write("mode as before", all(module.training is probe.training for module in model.modules()))
+    write("traces: hooks", sum(len(module._forward_hooks) for module in model.modules()))
+    write("traces: gradients", sum(each.grad is not None for each in parameters))
+    now = list(model.parameters())
+    write("parameters: the ones that were there", [*map(id, now)] == [*map(id, parameters)])
+    write("parameters: they still learn", all(each.requires_grad for each in now))
+    write("input x afterwards", x)
     for index, layer in enumerate(layers):
-        notes.take(f"weight of layer {index}", layer.weight)
+        write(f"weight of layer {index}", layer.weight)
         if layer.bias is not None:
-            notes.take(f"bias of layer {index}", layer.bias)
+            write(f"bias of layer {index}", layer.bias)
     for index, output in enumerate(_outputs(layers, model, probe.x)):
-        notes.take(f"variance of layer {index}", output.var())
+        write(f"variance of layer {index}", output.var())
 
 
 def _outputs(layers: list[nn.Module], model: nn.Module, x: Tensor) -> list[Tensor]:
@@ -294,23 +295,16 @@ def _observe_clipping(clip: Callable[..., Any], probe: ClipProbe, notes: Notes) 
         (given,) = parameters
     with notes.logged():
         returned = clip(given, probe.limit, **probe.options)
-    missing = bool(probe.returns) and returned is None
+    write = _unless_none(returned if probe.returns else probe, notes)
     if probe.returns:
-        notes.take(probe.returns, returned)
-    else:
-        notes.write("returns nothing", returned is None)
+        write(probe.returns, returned)
     for index, (parameter, gradient) in enumerate(zip(parameters, before, strict=True)):
-        if missing:
-            notes.write(f"parameter {index}", trouble("none"))
-            notes.write(f"gradient {index}", trouble("none"))
-            continue
-        notes.take(f"parameter {index}", parameter)
-        # None stays None: then there is nothing to compare with, and no number must appear.
-        kept = parameter.grad if gradient is not None else torch.tensor(parameter.grad is None)
-        notes.take(f"gradient {index}", kept)
+        write(f"parameter {index}", parameter)
+        # Where there was none, none must appear.
+        write(f"gradient {index}", parameter.grad if gradient is not None else parameter.grad is None)
     same = all(p.grad is gradient for p, gradient in zip(parameters, before, strict=True))
-    notes.write("in place: the gradients are the same tensors", trouble("none") if missing else same)
-    notes.write("grad mode as before", trouble("none") if missing else torch.is_grad_enabled())
+    write("in place: the gradients are the same tensors", same)
+    write("grad mode as before", torch.is_grad_enabled())
 
 
 # --- Refusing -----------------------------------------------------------------------------------------------

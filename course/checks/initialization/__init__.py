@@ -1,6 +1,15 @@
 """Checks of lesson 02, initialization."""
 
 from course.checks.initialization.exponential import ELU, ELU_BACKWARD, SELU, SELU_BACKWARD
+from course.checks.initialization.fans import CALCULATE_FAN_IN_AND_FAN_OUT
+from course.checks.initialization.filling import (
+    KAIMING_NORMAL,
+    KAIMING_UNIFORM,
+    LECUN_NORMAL,
+    VARIANCE_SCALING,
+    XAVIER_NORMAL,
+    XAVIER_UNIFORM,
+)
 from course.checks.initialization.rectifiers import (
     LEAKY_RELU,
     LEAKY_RELU_BACKWARD,
@@ -26,6 +35,13 @@ EXERCISES = (
     ELU_BACKWARD,
     SELU,
     SELU_BACKWARD,
+    CALCULATE_FAN_IN_AND_FAN_OUT,
+    XAVIER_UNIFORM,
+    XAVIER_NORMAL,
+    KAIMING_UNIFORM,
+    KAIMING_NORMAL,
+    LECUN_NORMAL,
+    VARIANCE_SCALING,
 )
 
 SECTIONS = {
