@@ -141,7 +141,7 @@ class Notes(Protocol):
 
 def observe_drawing(student: Callable[..., Any], probe: DrawingProbe, notes: Notes) -> None:
     """Take a function through one of this module's probes."""
-    with _grad_mode_kept():
+    with _modes_kept():
         match probe:
             case FillProbe():
                 _observe_filling(student, probe, notes)
@@ -154,13 +154,18 @@ def observe_drawing(student: Callable[..., Any], probe: DrawingProbe, notes: Not
 
 
 @contextlib.contextmanager
-def _grad_mode_kept() -> Iterator[None]:
-    """A student's `torch.set_grad_enabled(False)` must not reach the next probe."""
-    before = torch.is_grad_enabled()
+def _modes_kept() -> Iterator[None]:
+    """A student's `torch.set_grad_enabled(False)` must not reach the next probe. One thread is enough here.
+
+    A thousand small matrices keep a second thread waiting a thousand times: on a busy machine for seconds.
+    """
+    grad_enabled, threads = torch.is_grad_enabled(), torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_grad_enabled(before)
+        torch.set_num_threads(threads)
+        torch.set_grad_enabled(grad_enabled)
 
 
 def _seed(seed: int) -> None:

@@ -1,5 +1,6 @@
 """Checks of lesson 02, initialization."""
 
+from course.checks.initialization.clipping import CLIP_GRAD_NORM, CLIP_GRAD_VALUE
 from course.checks.initialization.exponential import ELU, ELU_BACKWARD, SELU, SELU_BACKWARD
 from course.checks.initialization.fans import CALCULATE_FAN_IN_AND_FAN_OUT
 from course.checks.initialization.filling import (
@@ -10,6 +11,7 @@ from course.checks.initialization.filling import (
     XAVIER_NORMAL,
     XAVIER_UNIFORM,
 )
+from course.checks.initialization.orthogonal import ORTHOGONAL
 from course.checks.initialization.rectifiers import (
     LEAKY_RELU,
     LEAKY_RELU_BACKWARD,
@@ -19,6 +21,7 @@ from course.checks.initialization.rectifiers import (
     RELU_BACKWARD,
 )
 from course.checks.initialization.saturating import SIGMOID, SIGMOID_BACKWARD, TANH, TANH_BACKWARD
+from course.checks.initialization.tuning import LSUV_INIT
 
 EXERCISES = (
     SIGMOID,
@@ -42,6 +45,10 @@ EXERCISES = (
     KAIMING_NORMAL,
     LECUN_NORMAL,
     VARIANCE_SCALING,
+    ORTHOGONAL,
+    LSUV_INIT,
+    CLIP_GRAD_NORM,
+    CLIP_GRAD_VALUE,
 )
 
 SECTIONS = {

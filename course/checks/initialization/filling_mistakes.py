@@ -53,7 +53,7 @@ def add_ways_of_filling(mistakes: Mistakes, right: Fill) -> None:
         return right(tensor.requires_grad_(False), *args, **options)
 
     @mistakes.add(
-        "tensor.data = ... gives the tensor new memory. Fill the memory that it has: copy_, normal_, uniform_."
+        "tensor.data = ... gives the tensor new memory. Fill the memory that it has: copy_, normal_."
     )
     def memory_replaced(tensor, *args, **options):
         tensor.data = right(torch.empty_like(tensor, requires_grad=False), *args, **options)
@@ -72,7 +72,7 @@ def add_ways_of_filling(mistakes: Mistakes, right: Fill) -> None:
         return right(tensor, *args, **options)
 
     @mistakes.add(
-        "the numbers do not come from torch's generator (numpy? random?): torch.manual_seed must decide them."
+        "the numbers do not come from torch's generator (numpy?): torch.manual_seed must decide them."
     )
     def another_generator(tensor, *args, **options):
         before = torch.default_generator.get_state()

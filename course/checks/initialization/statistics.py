@@ -1,10 +1,11 @@
 """Statistics of random weights, and how far those of two right initializers may be apart.
 
-Nothing is right about a single random number. So a probe draws about 20,000 numbers with the student's function,
-and as many with torch's, and a few statistics of the two are compared. By chance alone they differ a little. Each
-tolerance below is 6 standard deviations of that difference (its formula stands beside it), which chance exceeds
-once in 5e8 comparisons (2e-9, two sides of a normal distribution). `largest` is not normal: of n uniform numbers
-none comes within 0.1 % of the bound with probability 0.999**n, 2e-9 too.
+Nothing is right about a single random number. So a probe draws about 20,000 numbers with the student's
+function, and as many with torch's, and a few statistics of the two are compared. By chance alone they
+differ a little. Each tolerance below is 6 standard deviations of that difference (its formula stands
+beside it), which chance exceeds once in 5e8 comparisons (2e-9, two sides of a normal distribution).
+`largest` is not normal: of n uniform numbers none comes within 0.1 % of the bound with probability
+0.999**n, 2e-9 too.
 
 A whole exercise makes fewer than 60 such comparisons: the false-alarm rate of a check is below 2e-7.
 tests/test_initialization_checks.py draws the statistics many times and measures their standard deviations.
@@ -55,7 +56,9 @@ LARGEST = Tolerance(1e-3, 0.0, f"of {DRAWN:,} uniform numbers the largest is wit
 
 
 def shares(drawn: Tensor) -> Tensor:
-    """Which share of the numbers is within 1/2, 1 and 3/2 standard deviations: .38, .68, .87 of normal ones."""
+    """Which share of the numbers is within 1/2, 1 and 3/2 standard deviations: .38, .68, .87 of normal
+    ones.
+    """
     sizes = (drawn / drawn.std()).abs()
     return torch.stack([(sizes < limit).double().mean() for limit in (0.5, 1.0, 1.5)])
 
@@ -88,8 +91,8 @@ MATRICES = 400
 def gram(drawn: Tensor) -> Tensor:
     """The products of rows (of a wide matrix) or columns (of a tall one), averaged over the matrices.
 
-    drawn: (matrices, rows, ...); axes after the rows count as columns. Each of the products is also bounded: the
-    largest deviation from the average stands in a last row.
+    drawn: (matrices, rows, ...); axes after the rows count as columns. Each of the products is also
+    bounded: the largest deviation from the average stands in a last row.
     """
     matrices = drawn.flatten(2)
     if matrices.shape[1] > matrices.shape[2]:
@@ -109,8 +112,8 @@ def entries(drawn: Tensor) -> Tensor:
 
 ENTRIES = Tolerance(
     0.0,
-    6 * math.sqrt(2 / 3 / MATRICES),
-    "an entry of a uniform orthogonal matrix with 3 rows or columns or more has variance at most 1/3",
+    6 * math.sqrt(2 / 2 / MATRICES),
+    "an entry of a uniform orthogonal matrix of n rows has variance 1/n, and n is 2 or more",
 )
 
 
@@ -130,8 +133,8 @@ def products(drawn: Tensor) -> Tensor:
 
 PRODUCTS = Tolerance(
     0.0,
-    6 * math.sqrt(2 / 5 / MATRICES),
-    "the square of a product of two entries has mean at most E[q**4] = 3 / (n (n + 2)), 1/5 for n = 3",
+    6 * math.sqrt(2 * 3 / 8 / MATRICES),
+    "the square of a product of two entries has mean at most E[q**4] = 3 / (n (n + 2)), 3/8 for n = 2",
 )
 
 
