@@ -138,7 +138,10 @@ def _compare_value(
         )
     if aspect.align is not None:
         got = aspect.align(got, expected)
-    return _compare_numbers(key, expected.double(), got.double(), aspect.tolerance)
+    expected, got = expected.double(), got.double()
+    if aspect.measure is not None:
+        expected, got = aspect.measure(expected), aspect.measure(got)
+    return _compare_numbers(key, expected, got, aspect.tolerance)
 
 
 def _compare_plain(key: str, expected: Value, got: Value) -> Symptom | None:
@@ -253,4 +256,6 @@ def _same_value(one: Value, other: Value, aspect: Aspect) -> bool:
     if aspect.align is not None:
         one = aspect.align(one, other)
     tolerance = aspect.tolerance
+    if aspect.measure is not None:
+        one, other = aspect.measure(one.double()), aspect.measure(other.double())
     return torch.allclose(one.double(), other.double(), tolerance.rtol, tolerance.atol, equal_nan=True)

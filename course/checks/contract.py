@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from course.checks.compare import seen_by
+from course.checks.drawing import FillProbe
 from course.checks.framework import Aspect, Exercise, Probe, tensors_in, to_float64
 from course.checks.plain import Observation, are_texts
 from course.checks.surroundings import may_compute
@@ -106,10 +107,17 @@ def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable
                 f"Your code calls torch's own `{name}`, which does the whole exercise. "
                 "Build it from sums, means and roots."
             )
-    # BatchNorm1d and BatchNorm2d of the reference share their methods: those of `_BatchNorm`.
-    if any(exercise.name.startswith(name.split(".")[0].lstrip("_")) for name in functions):
+    if any(_is_the_exercise(exercise, name) for name in functions):
         return f"Your code calls the course's own {exercise.name}. Points are for writing it yourself."
     return ""
+
+
+def _is_the_exercise(exercise: Exercise, name: str) -> bool:
+    """Whether a function of the course does this exercise: `sigmoid` is only a part of `sigmoid_backward`."""
+    if exercise.kind == "function":
+        return name == exercise.name
+    # BatchNorm1d and BatchNorm2d of the reference share their methods: those of `_BatchNorm`.
+    return exercise.name.startswith(name.split(".")[0].lstrip("_"))
 
 
 NOTES = ("operators", "nodes", "course functions", "read-outs")
@@ -123,8 +131,12 @@ def _names(seen: Observation, key: str) -> list[str] | None:
 
 
 def _does_it_all(exercise: Exercise, name: str) -> bool:
-    """Whether a torch name contains a shortcut: "BatchNorm2d" and "native_batch_norm" alike."""
-    return any(shortcut.replace("_", "") in name.replace("_", "").lower() for shortcut in exercise.shortcuts)
+    """Whether a torch name contains a shortcut: "BatchNorm2d" and "native_batch_norm" alike.
+
+    A shortcut that starts with a dot is the beginning of a name: ".elu" is not in "relu".
+    """
+    name = f".{name}".replace("_", "").lower()
+    return any(shortcut.replace("_", "") in name for shortcut in exercise.shortcuts)
 
 
 # --- Work out of sight --------------------------------------------------------------------------------------
@@ -142,6 +154,8 @@ def takes_work(aspect: Aspect, probe: Probe, expected: Observation) -> bool:
 
     Those are neither constant, such as a weight that starts at 1, nor among the inputs.
     """
+    if isinstance(probe, FillProbe):
+        return False  # to draw is the work
     given = list(tensors_in(to_float64(probe)))
     values = (expected[key] for key in seen_by(aspect, expected))
     return any(

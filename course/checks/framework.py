@@ -23,6 +23,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course.checks.drawing import DrawingProbe
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -142,7 +144,7 @@ class ModuleProbe:
     looks_at: tuple[str, ...] = ("",)
 
 
-Probe = CallProbe | ModuleProbe
+Probe = CallProbe | ModuleProbe | DrawingProbe
 
 
 class Draw:
@@ -198,7 +200,7 @@ def to_float64(probe: Probe) -> Probe:
     ):
         return probe  # most of them are
     converted = convert(probe)
-    assert isinstance(converted, CallProbe | ModuleProbe)
+    assert isinstance(converted, Probe)
     return converted
 
 
@@ -233,6 +235,7 @@ class Aspect:
         tolerance: how far from the oracle a right solution may be.
         align: where several answers are equally right (such as free signs): maps a tensor to the one of its
             equals that is nearest to another tensor.
+        measure: where no number by itself is right (such as random ones): what of them is compared.
     """
 
     label: str
@@ -242,6 +245,7 @@ class Aspect:
     hidden: bool = False
     tolerance: Tolerance = DOUBLE
     align: Callable[[Tensor, Tensor], Tensor] | None = None
+    measure: Callable[[Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True, eq=False)

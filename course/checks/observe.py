@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
 
+from course.checks.drawing import DrawingProbe, observe_drawing
 from course.checks.framework import (
     CallProbe,
     DeepCopy,
@@ -81,13 +82,14 @@ def observe(
             notes.seen["error"] = trouble("timeout", f"{time_limit:g} seconds")
     notes.seen["operators"] = log.operators()
     notes.seen["nodes"] = log.nodes()
-    notes.seen["course functions"] = log.course_functions()
+    notes.seen["course functions"] = sorted({*log.course_functions(), *read_outs.course_functions()})
     notes.seen["read-outs"] = read_outs.names()
     return notes.seen
 
 
 def _asks_to_compute(probe: Probe) -> bool:
-    return isinstance(probe, CallProbe) or any(isinstance(step, Forward) for step in probe.steps)
+    steps = getattr(probe, "steps", ())
+    return isinstance(probe, CallProbe) or any(isinstance(step, Forward) for step in steps)
 
 
 def look(student: object, probes: Iterable[Probe]) -> tuple[Observation, Iterator[Observation]]:
@@ -173,6 +175,8 @@ def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
     try:
         if isinstance(probe, CallProbe):
             _observe_call(student, probe, notes)
+        elif isinstance(probe, DrawingProbe):
+            observe_drawing(student, probe, notes)
         else:
             _observe_module(student, probe, notes)
     except _Missing as missing:

@@ -17,6 +17,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 import torch
+import torch.nn.init
+import torch.nn.utils.clip_grad
 import torch.nn.utils.fusion
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
@@ -29,6 +31,8 @@ _CHECKS = os.path.join(_COURSE, "checks")
 _LIBRARIES = tuple({os.path.abspath(sysconfig.get_paths()[key]) for key in ("stdlib", "purelib", "platlib")})
 
 _SHORTCUTS = {module.__file__: module.__name__ for module in (torch.autograd, torch.nn.utils.fusion)}
+_WITH_PRIVATE = {module.__file__: module.__name__ for module in (torch.nn.init, torch.nn.utils.clip_grad)}
+_SHORTCUTS.update(_WITH_PRIVATE)
 """Modules of torch whose work cannot be told from a student's by its operators."""
 
 _READ_OUTS = {"numpy", "tolist", "data_ptr", "__array__", "__dlpack__"}
@@ -189,14 +193,18 @@ class OperatorLog(TorchDispatchMode):
 
     def course_functions(self) -> list[str]:
         """The functions of the course that ran, by qualified name, and torch's shortcuts, by full name."""
-        names = set()
-        for code in self._callers.values():
-            path = code.co_filename
-            if path in _SHORTCUTS and not code.co_name.startswith("_"):
-                names.add(f"{_SHORTCUTS[path]}.{code.co_qualname}")
-            elif path.startswith(_COURSE) and not path.startswith(_CHECKS):
-                names.add(code.co_qualname)
-        return sorted(names)
+        return _known_functions(self._callers.values())
+
+
+def _known_functions(callers: Iterable[CodeType]) -> list[str]:
+    names = set()
+    for code in callers:
+        path = code.co_filename
+        if path in _SHORTCUTS and not code.co_name.startswith("_" if path not in _WITH_PRIVATE else "__"):
+            names.add(f"{_SHORTCUTS[path]}.{code.co_qualname}")
+        elif path.startswith(_COURSE) and not path.startswith(_CHECKS):
+            names.add(code.co_qualname)
+    return sorted(names)
 
 
 class ReadOutLog(TorchFunctionMode):
@@ -205,17 +213,25 @@ class ReadOutLog(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self._names: set[str] = set()
+        self._callers: dict[int, CodeType] = {}
         self._forks = _forks
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "")
         if name in _READ_OUTS:
             self._names.add(name)
+        # A question for the shape, too, is asked here: it needs no operator.
+        code = sys._getframe(1).f_code
+        self._callers[id(code)] = code
         return func(*args, **(kwargs or {}))
 
     def names(self) -> list[str]:
         """The ways that were taken. None, when another process was started: it could have done the work."""
         return sorted(self._names) if _forks == self._forks else []
+
+    def course_functions(self) -> list[str]:
+        """As those of `OperatorLog`, of functions that asked a tensor for anything."""
+        return _known_functions(self._callers.values())
 
 
 _forks = 0

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course.checks.drawing import RECORDS as DRAWING_RECORDS
 from course.checks.framework import (
     CallProbe,
     DeepCopy,
@@ -45,6 +46,7 @@ RECORDS = {
     kind.__name__: kind for kind in (CallProbe, ModuleProbe, LayerSpec, Forward, Describe, Reload, DeepCopy)
 }
 """The dataclasses that may travel."""
+RECORDS.update({kind.__name__: kind for kind in DRAWING_RECORDS})
 
 DEEPEST = 16
 """How many containers may lie in one another; a probe needs five."""

@@ -4,10 +4,10 @@ import argparse
 import sys
 
 from course.data import LOADERS, DataUnavailable
-from course.results import batch_norm, path_of, tables
+from course.results import batch_norm, initialization, path_of, tables
 from course.results.runner import Record, complete
 
-LESSONS = {"03_batch_norm": batch_norm}
+LESSONS = {"02_initialization": initialization, "03_batch_norm": batch_norm}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,11 +20,13 @@ def main(arguments: list[str] | None = None) -> int:
         specs = experiments.specifications()
         if options.only:
             specs = [spec for spec in specs if spec["experiment"] in options.only]
+        if not specs:
+            continue
         record = Record(path_of(lesson))
         missing = record.missing(specs)
         print(f"{lesson}: {len(specs) - len(missing)} of {len(specs)} runs are recorded.", flush=True)
         try:
-            for dataset in sorted({experiments.DATASET[spec["experiment"]] for spec in missing}):
+            for dataset in sorted({experiments.DATASET[spec["experiment"]] for spec in missing} - {None}):
                 LOADERS[dataset]()
             complete(record, specs, experiments.execute, workers=options.workers)
         except DataUnavailable as problem:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from course.results import Run, Summary, load, select, summarize
+from course.results import Run, Summary, initialization_tables, load, select, summarize
 from course.results.batch_norm import BATCH_SIZES, OPTIMIZERS, RECIPE, RECIPE_NOTE, RECIPES, SETTINGS
 
 __all__ = ["page"]
@@ -15,9 +15,11 @@ def page() -> str:
     parts = [
         "# Measured results",
         "Made by `python -m course.results --table` from the runs in `course/results/`; `make results` "
-        "repeats the runs. Every figure is a test accuracy after the last epoch: the median, and in brackets "
-        f"the lowest and the highest over the seeds. Measured with torch {environment['torch']}, "
+        "repeats the runs. Where nothing else is said, a figure is a test accuracy after the last epoch: the "
+        "median, and in brackets the lowest and the highest over the seeds. Measured with "
+        f"torch {environment['torch']}, "
         f"Python {environment['python']}, {environment['machine']}.",
+        *initialization_tables.parts(load("02_initialization")["runs"]),
         "## 03 Batch normalization",
         *_d0_grid(select(runs, experiment="d0_grid")),
         *_d0_recipe(select(runs, experiment="d0_recipe")),

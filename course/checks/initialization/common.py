@@ -1,0 +1,116 @@
+"""What the exercises on activations have in common: inputs where exp overflows, the derivative as oracle."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course.checks.framework import SINGLE, Aspect, CallProbe, Draw, Probe
+
+FAR = (-1000.0, -100.0, 100.0, 1000.0)
+"""exp overflows at 710 in float64 and at 89 in float32."""
+
+
+def strided(x: Tensor) -> Tensor:
+    """The same numbers, with the last two axes in the other order in memory."""
+    return x.mT.contiguous().mT
+
+
+def apart(draw: Draw, *shape: int) -> Tensor:
+    """Numbers of both signs, none of them near 0, where some functions have a kink."""
+    x = draw.normal(*shape, std=1.5)
+    return x + 0.1 * torch.where(x < 0, -1, 1)
+
+
+def _inputs(seed: int) -> dict[str, Tensor]:
+    """The inputs of every activation, by the name of the probe."""
+    draw, single = Draw(seed), Draw(seed, torch.float32)
+    values = apart(draw, 3, 4)
+    values[0, 0], values[0, 1] = values[0, 0].abs(), -values[0, 1].abs()  # at least one of each sign
+    return {
+        "values": values,
+        "zero": torch.zeros(2, dtype=torch.float64),
+        "far": torch.tensor(FAR, dtype=torch.float64),
+        "float32": apart(single, 6),
+        "far, float32": torch.tensor(FAR),
+        "strided": strided(apart(draw, 2, 3, 4)),
+    }
+
+
+NOTES = {"zero": "x = 0", "far": "x = -1000, -100, 100, 1000", "far, float32": "x = -1000 to 1000"}
+
+
+def forward_probes(seed: int, **options: Any) -> dict[str, Probe]:
+    """Probes of f(x), the same for every activation; options go to the function."""
+    draw, probes = Draw(seed + 1), {}
+    for name, x in _inputs(seed).items():
+        grad_output = draw.normal(*x.shape).to(x.dtype) + 1
+        probe = CallProbe({"x": x}, ("y",), options, grad_output=grad_output, note=NOTES.get(name, ""))
+        probes[name] = probe if name != "strided" else dataclasses.replace(probe, grad_output=None)
+    return probes
+
+
+def backward_probes(seed: int, **options: Any) -> dict[str, Probe]:
+    """Probes of f_backward(grad_output, x), where autograd cannot do the work."""
+    draw, probes = Draw(seed + 1), {}
+    for name, x in _inputs(seed).items():
+        inputs = {"grad_output": apart(draw, *x.shape).to(x.dtype), "x": x}
+        probes[name] = CallProbe(inputs, ("grad_x",), options, autograd=False, note=NOTES.get(name, ""))
+    return probes
+
+
+def derivative(function: Callable[..., Tensor]) -> Callable[..., Any]:
+    """The oracle of f_backward: autograd goes back through torch's own f.
+
+    Returns the gradient of x, or a tuple when f has more tensors.
+    """
+
+    def oracle(grad_output: Tensor, *tensors: Tensor, **options: Any) -> Any:
+        with torch.inference_mode(False), torch.enable_grad():
+            leaves = [tensor.clone().requires_grad_() for tensor in tensors]
+            gradients = torch.autograd.grad(function(*leaves, **options), leaves, grad_output.clone())
+        return gradients if len(gradients) > 1 else gradients[0]
+
+    return oracle
+
+
+# --- Aspects ------------------------------------------------------------------------------------------------
+
+FORWARD = (
+    Aspect("y", "forward", "values", ("y",)),
+    Aspect("y at x = ±100 and ±1000", "forward", "far", ("y",)),
+    Aspect("x left as it was", "forward", "values", ("input",)),
+    Aspect("y at x = 0", "forward", "zero", ("y",), hidden=True),
+    Aspect("float32 input", "forward", "float32", ("y",), hidden=True, tolerance=SINGLE),
+    Aspect("±1000 in float32", "forward", "far, float32", ("y",), hidden=True, tolerance=SINGLE),
+    Aspect("input that is not contiguous", "forward", "strided", ("y",), hidden=True),
+)
+
+
+def autograd(group: str, *, smooth: bool) -> tuple[Aspect, ...]:
+    """What autograd makes of the student's formula; at x = 0 only where there is a derivative."""
+    gradient = ("gradient of x",)
+    aspects = (
+        Aspect("autograd's gradient of x", group, "values", gradient),
+        Aspect("autograd's gradient at x = ±1000", group, "far", gradient),
+        Aspect("the same in float32", group, "far, float32", gradient, hidden=True, tolerance=SINGLE),
+    )
+    return (*aspects, Aspect("autograd's gradient at x = 0", group, "zero", gradient)) if smooth else aspects
+
+
+def backward(group: str = "backward") -> tuple[Aspect, ...]:
+    """What is looked at in every f_backward."""
+    grad_x = ("grad_x",)
+    return (
+        Aspect("grad_x", group, "values", grad_x),
+        Aspect("grad_x at x = 0", group, "zero", grad_x),
+        Aspect("grad_x at x = ±1000", group, "far", grad_x),
+        Aspect("inputs left as they were", group, "values", ("input",)),
+        Aspect("float32 input", group, "float32", grad_x, hidden=True, tolerance=SINGLE),
+        Aspect("±1000 in float32", group, "far, float32", grad_x, hidden=True, tolerance=SINGLE),
+        Aspect("input that is not contiguous", group, "strided", grad_x, hidden=True),
+    )

@@ -1,0 +1,89 @@
+"""Exercises `elu`, `selu` and their derivatives: what is drawn, what is looked at."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from torch.nn import functional as F
+
+from course.checks.framework import Aspect, Exercise, Probe
+from course.checks.initialization import exponential_mistakes as mistakes
+from course.checks.initialization.common import (
+    FORWARD,
+    autograd,
+    backward,
+    backward_probes,
+    derivative,
+    forward_probes,
+)
+
+
+def _elu_probes(seed: int) -> dict[str, Probe]:
+    probes = forward_probes(seed)
+    probes["alpha"] = dataclasses.replace(probes["values"], options={"alpha": 2.5}, note="alpha = 2.5")
+    return probes
+
+
+def _elu_backward_probes(seed: int) -> dict[str, Probe]:
+    probes = backward_probes(seed)
+    for name, source in (("alpha", "values"), ("alpha at zero", "zero")):
+        probes[name] = dataclasses.replace(probes[source], options={"alpha": 2.5}, note="alpha = 2.5")
+    return probes
+
+
+ELU = Exercise(
+    name="elu",
+    kind="function",
+    signature="x, alpha=1.0",
+    section="2.3",
+    oracle=F.elu,
+    probes=_elu_probes,
+    aspects=(
+        *FORWARD,
+        Aspect("alpha as an argument", "forward", "alpha", ("y",)),
+        *autograd("autograd", smooth=False),
+        Aspect("the gradient with another alpha", "autograd", "alpha", ("gradient of x",), hidden=True),
+    ),
+    misconceptions=tuple(mistakes.ELU),
+    shortcuts=(".elu", "celu", "selu"),
+)
+
+ELU_BACKWARD = Exercise(
+    name="elu_backward",
+    kind="function",
+    signature="grad_output, x, alpha=1.0",
+    section="2.3",
+    oracle=derivative(F.elu),
+    probes=_elu_backward_probes,
+    aspects=(
+        *backward(),
+        Aspect("alpha as an argument", "backward", "alpha", ("grad_x",)),
+        Aspect("another alpha at x = 0", "backward", "alpha at zero", ("grad_x",), hidden=True),
+    ),
+    misconceptions=tuple(mistakes.ELU_BACKWARD),
+    shortcuts=(".elu_backward", "autograd"),
+)
+
+SELU = Exercise(
+    name="selu",
+    kind="function",
+    signature="x",
+    section="2.3",
+    oracle=F.selu,
+    probes=forward_probes,
+    aspects=(*FORWARD, *autograd("autograd", smooth=False)),
+    misconceptions=tuple(mistakes.SELU),
+    shortcuts=(".elu", "celu", "selu"),  # torch's selu runs the operator elu
+)
+
+SELU_BACKWARD = Exercise(
+    name="selu_backward",
+    kind="function",
+    signature="grad_output, x",
+    section="2.3",
+    oracle=derivative(F.selu),
+    probes=backward_probes,
+    aspects=backward(),
+    misconceptions=tuple(mistakes.SELU_BACKWARD),
+    shortcuts=(".elu_backward", "selu_backward", "autograd"),
+)

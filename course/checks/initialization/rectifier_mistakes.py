@@ -1,0 +1,374 @@
+"""How students get `relu`, `leaky_relu`, `prelu` and their derivatives wrong."""
+
+from __future__ import annotations
+
+import torch
+
+from course.checks.collect import Mistakes
+
+RELU, RELU_BACKWARD, LEAKY_RELU, LEAKY_RELU_BACKWARD = Mistakes(), Mistakes(), Mistakes(), Mistakes()
+PRELU, PRELU_BACKWARD = Mistakes(), Mistakes()
+
+
+# --- relu ---------------------------------------------------------------------------------------------------
+
+
+@RELU.add("this is |x|. relu makes negative numbers 0, not positive.")
+def absolute_value(x):
+    return x.abs()
+
+
+@RELU.add("you keep the negative numbers. relu keeps the positive ones: max(0, x).")
+def wrong_side(x):
+    return x.clamp(max=0)
+
+
+@RELU.add("negative numbers leak through. That is leaky_relu; relu gives exactly 0 for them.")
+def leaks(x):
+    return torch.where(x > 0, x, 0.01 * x)
+
+
+@RELU.add("x[x < 0] = 0 writes into the caller's tensor. Make a new one: torch.where, clamp or a product.")
+def input_changed(x):
+    x[x < 0] = 0
+    return x
+
+
+@RELU.add("you return 0 and 1, which is relu's derivative. relu keeps the value of x: x * (x > 0).")
+def step_returned(x):
+    return (x > 0).to(x.dtype) + 0 * x
+
+
+@RELU.add("large numbers are cut off. relu has no upper end.")
+def cut_off_above(x):
+    return x.clamp(0, 6)
+
+
+@RELU.add(
+    "no gradient comes through: detach(), .data or no_grad() cuts the graph. Use tensor operations only."
+)
+def graph_cut(x):
+    return x.detach().clamp(min=0)
+
+
+@RELU.add("this is softplus, log(1 + exp(x)): smooth, and not 0 for x < 0. relu is max(0, x).")
+def softplus_instead(x):
+    return torch.nn.functional.softplus(x)
+
+
+# --- relu_backward ------------------------------------------------------------------------------------------
+
+
+@RELU_BACKWARD.add("you multiply by relu(x), the value. The slope is 1 where x > 0.")
+def value_instead_of_slope(grad_output, x):
+    return grad_output * x.clamp(min=0)
+
+
+@RELU_BACKWARD.add("at x = 0 the gradient is 0, by torch's convention: x > 0 lets it through, not x >= 0.")
+def open_at_zero(grad_output, x):
+    return grad_output * (x >= 0)
+
+
+@RELU_BACKWARD.add("at x = 0 you give half of the gradient. torch takes the slope from the left there: 0.")
+def half_at_zero(grad_output, x):
+    return grad_output * ((x > 0).to(x.dtype) + 0.5 * (x == 0))
+
+
+@RELU_BACKWARD.add("the gate looks at the sign of grad_output. Whether relu is open is decided by x.")
+def gate_by_gradient(grad_output, x):
+    return grad_output.clamp(min=0)
+
+
+@RELU_BACKWARD.add("grad_output is missing: the chain rule multiplies the slope by it.", "2.1")
+def grad_output_missing(grad_output, x):
+    return (x > 0).to(x.dtype)
+
+
+@RELU_BACKWARD.add("the gradient passes where x < 0. It passes where x > 0.")
+def wrong_side(grad_output, x):
+    return grad_output * (x < 0)
+
+
+@RELU_BACKWARD.add("sign(x) is -1 for x < 0: the derivative of |x|. relu's slope is 0 there.")
+def sign_as_slope(grad_output, x):
+    return grad_output * torch.sign(x)
+
+
+@RELU_BACKWARD.add("you change grad_output itself: grad_output[x <= 0] = 0 writes into the caller's tensor.")
+def input_changed(grad_output, x):
+    grad_output[x <= 0] = 0
+    return grad_output
+
+
+# --- leaky_relu ---------------------------------------------------------------------------------------------
+
+
+@LEAKY_RELU.add("the slope is 0.01 whatever the argument says. Use negative_slope.")
+def slope_fixed(x, negative_slope=0.01):
+    return torch.where(x > 0, x, 0.01 * x)
+
+
+@LEAKY_RELU.add(
+    "max(x, negative_slope * x) picks the wrong side when negative_slope is above 1. Ask for x > 0."
+)
+def maximum_taken(x, negative_slope=0.01):
+    return torch.maximum(x, negative_slope * x)
+
+
+@LEAKY_RELU.add("the slope is on the wrong side: positive numbers stay, negative ones are multiplied by it.")
+def wrong_side(x, negative_slope=0.01):
+    return torch.where(x > 0, negative_slope * x, x)
+
+
+@LEAKY_RELU.add("a sign is wrong: negative_slope * x is negative for x < 0. Yours rises on both sides.")
+def rises_on_both_sides(x, negative_slope=0.01):
+    return torch.where(x > 0, x, -negative_slope * x)
+
+
+@LEAKY_RELU.add("negative numbers become 0. That is relu; here they keep a part: negative_slope * x.")
+def nothing_leaks(x, negative_slope=0.01):
+    return torch.where(x > 0, x, 0 * x)
+
+
+@LEAKY_RELU.add("for x < 0 you return negative_slope itself. It is a slope: multiply it by x.")
+def slope_as_value(x, negative_slope=0.01):
+    return torch.where(x > 0, x, torch.full_like(x, negative_slope))
+
+
+@LEAKY_RELU.add("for x < 0 you return x + negative_slope * x. Only negative_slope * x is left there.")
+def added_to_x(x, negative_slope=0.01):
+    return x + negative_slope * x.clamp(max=0)
+
+
+@LEAKY_RELU.add(
+    "x[x < 0] *= negative_slope writes into the caller's tensor. Make a new one with torch.where."
+)
+def input_changed(x, negative_slope=0.01):
+    x[x < 0] *= negative_slope
+    return x
+
+
+@LEAKY_RELU.add("no gradient comes through: detach(), .data or no_grad() cuts the graph.")
+def graph_cut(x, negative_slope=0.01):
+    x = x.detach()
+    return torch.where(x > 0, x, negative_slope * x)
+
+
+# --- leaky_relu_backward ------------------------------------------------------------------------------------
+
+
+@LEAKY_RELU_BACKWARD.add("the slope is 0.01 whatever the argument says. Use negative_slope.")
+def slope_fixed(grad_output, x, negative_slope=0.01):
+    return torch.where(x > 0, grad_output, 0.01 * grad_output)
+
+
+@LEAKY_RELU_BACKWARD.add(
+    "at x = 0 the slope is negative_slope, by torch's convention: x > 0 has 1, not x >= 0."
+)
+def one_at_zero(grad_output, x, negative_slope=0.01):
+    return torch.where(x >= 0, grad_output, negative_slope * grad_output)
+
+
+@LEAKY_RELU_BACKWARD.add("you multiply by leaky_relu(x), the value. The slope is 1 or negative_slope.")
+def value_instead_of_slope(grad_output, x, negative_slope=0.01):
+    return grad_output * torch.where(x > 0, x, negative_slope * x)
+
+
+@LEAKY_RELU_BACKWARD.add("grad_output is missing: the chain rule multiplies the slope by it.", "2.1")
+def grad_output_missing(grad_output, x, negative_slope=0.01):
+    return torch.where(x > 0, torch.ones_like(x), negative_slope)
+
+
+@LEAKY_RELU_BACKWARD.add("no gradient passes where x < 0. A part of it does, negative_slope times.")
+def nothing_leaks(grad_output, x, negative_slope=0.01):
+    return grad_output * (x > 0)
+
+
+@LEAKY_RELU_BACKWARD.add("the gate looks at the sign of grad_output. The slope is decided by the sign of x.")
+def gate_by_gradient(grad_output, x, negative_slope=0.01):
+    return torch.where(grad_output > 0, grad_output, negative_slope * grad_output)
+
+
+@LEAKY_RELU_BACKWARD.add("grad_output is missing where x < 0: it is multiplied by negative_slope there.")
+def grad_output_on_one_side(grad_output, x, negative_slope=0.01):
+    return torch.where(x > 0, grad_output, negative_slope)
+
+
+@LEAKY_RELU_BACKWARD.add("a sign is wrong: the slope for x < 0 is negative_slope, not minus it.")
+def minus(grad_output, x, negative_slope=0.01):
+    return torch.where(x > 0, grad_output, -negative_slope * grad_output)
+
+
+# --- prelu --------------------------------------------------------------------------------------------------
+
+
+def _per_channel(weight, x):
+    return weight if weight.numel() == 1 else weight.view(-1, *[1] * (x.dim() - 2))
+
+
+@PRELU.add(
+    "weight * x lines up with the last axis of x. Channels are axis 1: "
+    "for images weight needs the shape (C, 1, 1)."
+)
+def last_axis(x, weight):
+    return torch.where(x > 0, x, weight * x)
+
+
+@PRELU.add("the weight meets the examples (axis 0). It belongs to the channels, axis 1.")
+def first_axis(x, weight):
+    if weight.numel() > 1:
+        weight = weight.view(-1, *[1] * (x.dim() - 1))
+    return torch.where(x > 0, x, weight * x)
+
+
+@PRELU.add("only the first slope is used. Each channel has its own.")
+def first_slope_for_all(x, weight):
+    return torch.where(x > 0, x, weight[0] * x)
+
+
+@PRELU.add("all channels get the mean of the slopes. Each channel has its own.")
+def mean_slope_for_all(x, weight):
+    return torch.where(x > 0, x, weight.mean() * x)
+
+
+@PRELU.add("max(x, weight * x) is right for slopes below 1 only. Ask for x > 0.")
+def maximum_taken(x, weight):
+    return torch.maximum(x, _per_channel(weight, x) * x)
+
+
+@PRELU.add("the slope is on the wrong side: positive numbers stay, negative ones are multiplied by it.")
+def wrong_side(x, weight):
+    return torch.where(x > 0, _per_channel(weight, x) * x, x)
+
+
+@PRELU.add("weight gets no gradient: detach(), .data or .item() cuts it off. It is learned, so it needs one.")
+def weight_cut_off(x, weight):
+    return torch.where(x > 0, x, _per_channel(weight.detach(), x) * x)
+
+
+@PRELU.add("a sign is wrong: max(0, x) + weight * min(0, x). Yours subtracts, or takes |x|.")
+def sign_wrong(x, weight):
+    return x.clamp(min=0) - _per_channel(weight, x) * x.clamp(max=0)
+
+
+@PRELU.add("x[x < 0] *= ... writes into the caller's tensor. Make a new one with torch.where.")
+def input_changed(x, weight):
+    y = torch.where(x > 0, x, _per_channel(weight, x) * x)
+    x[...] = y
+    return y
+
+
+@PRELU.add(
+    "a single slope, weight of shape (1,), is not handled: it serves any x, also one without channels."
+)
+def channels_taken_for_granted(x, weight):
+    weight = weight.expand(x.shape[1]).view(-1, *[1] * (x.dim() - 2))
+    return torch.where(x > 0, x, weight * x)
+
+
+# --- prelu_backward -----------------------------------------------------------------------------------------
+
+
+def _right(grad_output, x, weight):
+    terms = torch.where(x > 0, 0, grad_output * x)
+    return _grad_x(grad_output, x, weight), _sum(terms, weight)
+
+
+def _grad_x(grad_output, x, weight):
+    return torch.where(x > 0, grad_output, _per_channel(weight, x) * grad_output)
+
+
+def _sum(terms, weight):
+    if weight.numel() == 1:
+        return terms.sum().reshape(1)
+    return terms.sum([axis for axis in range(terms.dim()) if axis != 1])
+
+
+@PRELU_BACKWARD.add(
+    "grad_x: the weight lines up with the last axis. Channels are axis 1: reshape it to (C, 1, 1)."
+)
+def last_axis(grad_output, x, weight):
+    grad_x = torch.where(x > 0, grad_output, weight * grad_output)
+    return grad_x, _right(grad_output, x, weight)[1]
+
+
+@PRELU_BACKWARD.add("grad_x: no gradient passes where x < 0. Weight times grad_output does.")
+def nothing_leaks(grad_output, x, weight):
+    return grad_output * (x > 0), _right(grad_output, x, weight)[1]
+
+
+@PRELU_BACKWARD.add(
+    "grad_x at x = 0 is weight * grad_output, by torch's convention: x > 0 has slope 1, not x >= 0."
+)
+def one_at_zero(grad_output, x, weight):
+    grad_x = torch.where(x >= 0, grad_output, _per_channel(weight, x) * grad_output)
+    return grad_x, _right(grad_output, x, weight)[1]
+
+
+@PRELU_BACKWARD.add("grad_x: you multiply by prelu(x), the value. The slope is 1 or weight.")
+def value_instead_of_slope(grad_output, x, weight):
+    grad_x = grad_output * torch.where(x > 0, x, _per_channel(weight, x) * x)
+    return grad_x, _right(grad_output, x, weight)[1]
+
+
+@PRELU_BACKWARD.add(
+    "grad_weight: numbers with x > 0 count too. The slope does nothing to them, so leave them out."
+)
+def positive_numbers_counted(grad_output, x, weight):
+    return _grad_x(grad_output, x, weight), _sum(grad_output * x, weight)
+
+
+@PRELU_BACKWARD.add("grad_weight sums over x > 0. The slope acts where x < 0.")
+def wrong_side_summed(grad_output, x, weight):
+    return _grad_x(grad_output, x, weight), _sum(grad_output * x.clamp(min=0), weight)
+
+
+@PRELU_BACKWARD.add("grad_weight: the factor x is missing. The derivative of weight * x by weight is x.")
+def x_missing(grad_output, x, weight):
+    return _grad_x(grad_output, x, weight), _sum(grad_output * (x <= 0), weight)
+
+
+@PRELU_BACKWARD.add(
+    "grad_weight: grad_output is missing. The chain rule multiplies x by it, before the sum.", "2.1"
+)
+def grad_output_missing(grad_output, x, weight):
+    return _grad_x(grad_output, x, weight), _sum(x.clamp(max=0), weight)
+
+
+@PRELU_BACKWARD.add(
+    "grad_weight is a mean. One slope serves many numbers, and their gradients add up: a sum."
+)
+def mean_instead_of_sum(grad_output, x, weight):
+    grad_x, grad_weight = _right(grad_output, x, weight)
+    return grad_x, grad_weight * weight.numel() / x.numel()
+
+
+@PRELU_BACKWARD.add(
+    "grad_weight is summed over the examples only. Sum over every axis but 1, to weight's shape."
+)
+def summed_over_examples_only(grad_output, x, weight):
+    return _grad_x(grad_output, x, weight), torch.where(x > 0, 0, grad_output * x).sum(0)
+
+
+@PRELU_BACKWARD.add("grad_weight is one sum over all channels. Each slope gets the sum of its own channel.")
+def one_sum_for_all(grad_output, x, weight):
+    terms = torch.where(x > 0, 0, grad_output * x)
+    return _grad_x(grad_output, x, weight), terms.sum().expand(weight.shape).clone()
+
+
+@PRELU_BACKWARD.add("grad_weight must have weight's shape, also (1,): yours has no dimensions there.")
+def no_dimensions(grad_output, x, weight):
+    grad_x, grad_weight = _right(grad_output, x, weight)
+    return grad_x, grad_weight.squeeze() if weight.numel() == 1 else grad_weight
+
+
+@PRELU_BACKWARD.add("the order is grad_x, grad_weight: that of prelu's arguments.")
+def order_swapped(grad_output, x, weight):
+    grad_x, grad_weight = _right(grad_output, x, weight)
+    return grad_weight, grad_x
+
+
+@PRELU_BACKWARD.add("grad_weight is multiplied by weight. That is the way to x; here it is grad_output * x.")
+def times_weight(grad_output, x, weight):
+    grad_x, grad_weight = _right(grad_output, x, weight)
+    return grad_x, grad_weight * weight

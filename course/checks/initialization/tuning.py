@@ -1,0 +1,95 @@
+"""Exercise `lsuv_init`: what is drawn, what is looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course.checks.drawing import TuneProbe
+from course.checks.framework import SINGLE, Aspect, Draw, Exercise, Probe, Tolerance
+from course.checks.initialization import statistics
+from course.checks.initialization.tuning_mistakes import LSUV_INIT as MISTAKES
+from course.initialization import lsuv_init
+
+
+def _linear(inputs: int, outputs: int, **options: Any) -> tuple[str, dict[str, Any]]:
+    return "Linear", {"in_features": inputs, "out_features": outputs, **options}
+
+
+def _conv(inputs: int, outputs: int, **options: Any) -> tuple[str, dict[str, Any]]:
+    return "Conv2d", {"in_channels": inputs, "out_channels": outputs, "kernel_size": 3, **options}
+
+
+RELU, TANH, FLATTEN = ("ReLU", {}), ("Tanh", {}), ("Flatten", {})
+DENSE = (_linear(6, 12), RELU, _linear(12, 8), TANH, _linear(8, 3))
+CONV = (_conv(2, 4), RELU, _conv(4, 6, stride=2, bias=False), RELU, FLATTEN, _linear(54, 5))
+NESTED = ((_linear(6, 9), TANH), ((_linear(9, 9, bias=False), TANH), _linear(9, 4)))
+DROPOUT = (_linear(6, 12), RELU, ("Dropout", {"p": 0.5}), _linear(12, 8), RELU, _linear(8, 3))
+
+
+def _probes(seed: int) -> dict[str, Probe]:
+    draw, single = Draw(seed), Draw(seed, torch.float32)
+
+    def batch(draw: Draw = draw) -> Tensor:
+        """Inputs that are neither centred nor of variance 1."""
+        return draw.normal(40, 6, mean=2.0, std=3.0)
+
+    def probe(layers: tuple[Any, ...], x: Tensor, **options: Any) -> Probe:
+        return TuneProbe(layers, x, seed=seed, **options)
+
+    return {
+        "dense": probe(DENSE, batch()),
+        "conv": probe(CONV, draw.normal(10, 2, 9, 9, mean=1.0, std=0.2)),
+        "dropout": probe(DROPOUT, batch(), note="a model with dropout, in training mode"),
+        "evaluation": probe(DROPOUT, batch(), training=False, note="in evaluation mode"),
+        "nested": probe(NESTED, batch()),
+        "zeros": probe(DENSE, torch.zeros(4, 6, dtype=torch.float64), note="a batch of zeros"),
+        "float32": probe(DENSE, batch(single), dtype=torch.float32),
+    }
+
+
+VARIANCE = Tolerance(
+    0.02, 0.0, "n and n - 1 differ by 1 % in the smallest output here; a mistake is off by more than 5 %"
+)
+ORTHOGONAL = Tolerance(1e-4, 1e-4, "orthogonality is exact; drawn in float32 it holds to 1e-6")
+_V, _W, _M = "variance", "weights", "model"
+
+
+def _directions(label: str, probe: str, layers: tuple[int, ...], hidden: bool = False) -> Aspect:
+    keys = tuple(f"weight of layer {index}" for index in layers)
+    return Aspect(label, _W, probe, keys, hidden, ORTHOGONAL, measure=statistics.directions)
+
+
+LSUV_INIT = Exercise(
+    name="lsuv_init",
+    kind="function",
+    signature="model, x",
+    section="2.8",
+    oracle=lsuv_init,
+    probes=_probes,
+    aspects=(
+        Aspect("variance 1 after the first layer", _V, "dense", ("variance of layer 0",), tolerance=VARIANCE),
+        Aspect("variance 1 after every layer", _V, "dense", ("variance",), tolerance=VARIANCE),
+        Aspect("a convolutional network", _V, "conv", ("variance",), tolerance=VARIANCE),
+        Aspect("dropout is off while measuring", _V, "dropout", ("variance",), tolerance=VARIANCE),
+        Aspect("a network of networks", _V, "nested", ("variance",), hidden=True, tolerance=VARIANCE),
+        Aspect("a float32 network", _V, "float32", ("variance",), hidden=True, tolerance=VARIANCE),
+        Aspect("in evaluation mode", _V, "evaluation", ("variance",), hidden=True, tolerance=VARIANCE),
+        _directions("weights orthogonal, up to a factor", "dense", (0, 1, 2)),
+        _directions("weights of convolutions, too", "conv", (0, 1, 2)),
+        Aspect("biases 0", _W, "dense", ("bias",)),
+        _directions("a layer whose output does not vary", "zeros", (0, 1, 2)),
+        Aspect("biases 0 in a convolutional network", _W, "conv", ("bias",), hidden=True),
+        _directions("a network of networks ", "nested", (0, 1, 2), hidden=True),
+        Aspect("returns the model that it was given", _M, "dense", ("returned",)),
+        Aspect("its parameters are the same objects, and learn", _M, "dense", ("parameters",)),
+        Aspect("training mode stays on", _M, "dropout", ("mode",)),
+        Aspect("evaluation mode stays on", _M, "evaluation", ("mode",), hidden=True),
+        Aspect("no hooks, no gradients are left", _M, "dense", ("traces", "grad mode")),
+        Aspect("x left as it was", _M, "dense", ("input",), hidden=True, tolerance=SINGLE),
+    ),
+    misconceptions=tuple(MISTAKES),
+    shortcuts=("lsuv",),
+)

@@ -1,0 +1,246 @@
+"""How students get `lsuv_init` wrong: one step of a right answer is changed."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from course.checks.collect import Mistakes
+
+LSUV_INIT = Mistakes()
+
+
+class _Lsuv:
+    """A right answer, in steps; a mistake overrides one of them."""
+
+    def __call__(self, model, x):
+        layers = self.layers(model)
+        with torch.no_grad():
+            for layer in layers:
+                self.start(layer)
+        before = [(module, module.training) for module in model.modules()]
+        self.set_mode(model)
+        with torch.no_grad():
+            self.tune(layers, model, x)
+        self.restore(model, before)
+        return model
+
+    def layers(self, model):
+        return [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+
+    def start(self, layer):
+        nn.init.orthogonal_(layer.weight)
+        if layer.bias is not None:
+            layer.bias.zero_()
+
+    def set_mode(self, model):
+        model.eval()
+
+    def restore(self, model, before):
+        for module, training in before:
+            module.training = training
+
+    def tune(self, layers, model, x):
+        for layer in layers:
+            self.rescale(layer, self.output(layer, model, x))
+
+    def output(self, layer, model, x):
+        outputs = []
+        handle = layer.register_forward_hook(lambda module, args, output: outputs.append((args[0], output)))
+        model(x)
+        handle.remove()
+        return self.chosen(*outputs[-1])
+
+    def chosen(self, given, output):
+        return output
+
+    def rescale(self, layer, output):
+        spread = self.spread(output)
+        if self.varies(output):
+            layer.weight.div_(spread)
+
+    def varies(self, output):
+        return output.var() > 0
+
+    def spread(self, output):
+        return output.std()
+
+
+def _mistake(message, section=None):
+    """The class's instance is the wrong function; the class's name is the mistake's."""
+
+    def collect(steps):
+        steps = steps()
+
+        def wrong(model, x):
+            return steps(model, x)
+
+        wrong.__name__ = type(steps).__name__
+        LSUV_INIT.add(message, section)(wrong)
+
+    return collect
+
+
+@_mistake("you divide by the variance. Divide the weight by its root, the standard deviation.")
+class divided_by_variance(_Lsuv):
+    def spread(self, output):
+        return output.var()
+
+
+@_mistake("you multiply by the standard deviation. Dividing by it makes the variance 1.")
+class multiplied(_Lsuv):
+    def spread(self, output):
+        return 1 / output.std()
+
+
+@_mistake("you divide by the root of E[y**2]. The variance is around the mean: E[(y - mean)**2].")
+class mean_square(_Lsuv):
+    def spread(self, output):
+        return output.square().mean().sqrt()
+
+
+@_mistake("each unit is scaled by itself. One number per layer: the variance over ALL numbers of its output.")
+class every_unit_by_itself(_Lsuv):
+    def rescale(self, layer, output):
+        axes = [axis for axis in range(output.dim()) if axis != 1]
+        spread = output.std(axes)
+        if bool((spread > 0).all()):
+            layer.weight.div_(spread.view(-1, *[1] * (layer.weight.dim() - 1)))
+
+
+@_mistake(
+    "all layers are measured in one pass. Once the first is scaled, the others see another input: run again."
+)
+class measured_once(_Lsuv):
+    def tune(self, layers, model, x):
+        outputs = [self.output(layer, model, x) for layer in layers]
+        for layer, output in zip(layers, outputs, strict=True):
+            self.rescale(layer, output)
+
+
+@_mistake(
+    "you go from the last layer to the first. Scaling one changes the input of the next: start in front."
+)
+class from_the_back(_Lsuv):
+    def layers(self, model):
+        return super().layers(model)[::-1]
+
+
+@_mistake("you measure the layer's input. Its output shall have variance 1.")
+class input_measured(_Lsuv):
+    def chosen(self, given, output):
+        return given
+
+
+@_mistake("you measure after the activation. The layer's own output shall have variance 1: hook the layer.")
+class measured_after_relu(_Lsuv):
+    def chosen(self, given, output):
+        return output.clamp(min=0)
+
+
+@_mistake("the weights are not orthogonal at the start: call orthogonal_ on every weight first.", "2.7")
+class start_kept(_Lsuv):
+    def start(self, layer):
+        if layer.bias is not None:
+            layer.bias.zero_()
+
+
+@_mistake("the weights start as normal numbers. LSUV starts from orthogonal ones.", "2.7")
+class normal_start(_Lsuv):
+    def start(self, layer):
+        super().start(layer)
+        nn.init.kaiming_normal_(layer.weight)
+
+
+@_mistake(
+    "the biases keep their first numbers. They start at 0: then the output is proportional to the weight."
+)
+class biases_kept(_Lsuv):
+    def start(self, layer):
+        nn.init.orthogonal_(layer.weight)
+
+
+@_mistake("convolutional layers are left out: look for nn.Linear and nn.Conv2d.")
+class convolutions_left_out(_Lsuv):
+    def layers(self, model):
+        return [layer for layer in super().layers(model) if isinstance(layer, nn.Linear)]
+
+
+@_mistake(
+    "layers inside another nn.Sequential are left out: model.modules() finds them, model.children() does not."
+)
+class children_only(_Lsuv):
+    def layers(self, model):
+        return [each for each in model.children() if isinstance(each, nn.Linear | nn.Conv2d)]
+
+
+@_mistake("the last layer is not scaled. Every layer's output shall have variance 1.")
+class last_layer_left_out(_Lsuv):
+    def tune(self, layers, model, x):
+        super().tune(layers[:-1], model, x)
+
+
+@_mistake("dropout is on while you measure, and adds variance of its own. Call model.eval() first.")
+class measured_in_training_mode(_Lsuv):
+    def set_mode(self, model):
+        model.train()
+
+
+@_mistake("the model stays in evaluation mode. Put the mode back that it had: model.train(was_training).")
+class mode_not_put_back(_Lsuv):
+    def restore(self, model, before):
+        pass
+
+
+@_mistake("the model is in training mode afterwards, whatever it was before. Put back the mode that it had.")
+class always_training(_Lsuv):
+    def restore(self, model, before):
+        model.train()
+
+
+@_mistake("the hooks are still there: each later pass of the model runs them. Call handle.remove().")
+class hooks_left(_Lsuv):
+    def output(self, layer, model, x):
+        outputs = []
+        layer.register_forward_hook(lambda module, args, output: outputs.append(output))
+        model(x)
+        return outputs[-1]
+
+
+@_mistake("you divide by 0 where a layer's output does not vary (nan or inf). Leave such a layer as it is.")
+class divided_by_zero(_Lsuv):
+    def varies(self, output):
+        return True
+
+
+@_mistake(
+    "layer.weight = nn.Parameter(...) makes a new one: an optimizer that has the old ones trains nothing."
+)
+class new_parameters(_Lsuv):
+    def rescale(self, layer, output):
+        super().rescale(layer, output)
+        layer.weight = nn.Parameter(layer.weight.clone())
+
+
+@_mistake("the parameters no longer learn: requires_grad is off. Work inside torch.no_grad() instead.")
+class learning_switched_off(_Lsuv):
+    def restore(self, model, before):
+        super().restore(model, before)
+        model.requires_grad_(False)
+
+
+@LSUV_INIT.add("you return a copy. Tune the model that was given, and return it.")
+def copy_returned(model, x):
+    return _Lsuv()(copy.deepcopy(model), x)
+
+
+@LSUV_INIT.add(
+    "a parameter that asks for a gradient cannot be changed in place. Work inside torch.no_grad()."
+)
+def no_grad_missing(model, x):
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            module.weight /= module.weight.std()
+    return model
