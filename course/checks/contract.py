@@ -90,7 +90,7 @@ def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable
     for name in _names(seen, "origin") or ():
         if name.startswith("course."):
             return f"This is the course's own {exercise.name}. It lets you go on; points are for yours."
-        if name.startswith("torch.") and _does_it_all(exercise, name):
+        if name.startswith(_TORCHS) and _does_it_all(exercise, name):
             return f"{exercise.name} is made of {name}, which does the whole exercise. Build on nn.Module."
     ran: dict[str, None] = {}  # in order, each once
     functions: dict[str, None] = {}
@@ -100,7 +100,7 @@ def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable
             if names is None:
                 return UNREADABLE
             (functions if key == "course functions" else ran).update(dict.fromkeys(names))
-    for name in (*ran, *(name for name in functions if name.startswith("torch."))):
+    for name in (*ran, *(name for name in functions if name.startswith(_TORCHS))):
         if _does_it_all(exercise, name):
             return (
                 f"Your code calls torch's own `{name}`, which does the whole exercise. "
@@ -111,6 +111,8 @@ def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable
         return f"Your code calls the course's own {exercise.name}. Points are for writing it yourself."
     return ""
 
+
+_TORCHS = ("torch.", "torchvision.")
 
 NOTES = ("operators", "nodes", "course functions", "read-outs")
 """Keys under which an observation says what ran."""

@@ -23,6 +23,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course.checks.building import BuildingStep
+from course.checks.changing import ChangeProbe
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -112,15 +115,15 @@ class DeepCopy:
     """Step of a `ModuleProbe`: later steps use a deep copy; at the end the original is recorded (`watch`)."""
 
 
-Step = Forward | Describe | Reload | DeepCopy
+Step = Forward | Describe | Reload | DeepCopy | BuildingStep
 
 
 @dataclass(frozen=True)
 class ModuleProbe:
-    """Build a module and take it through some steps.
+    """Build a module, with its class or with a function that returns one, and take it through some steps.
 
     Args:
-        arguments: positional constructor arguments.
+        arguments: positional constructor arguments; a `StandIn` becomes a block class.
         options: keyword constructor arguments.
         dtype: the module is converted to it before the first step.
         state: values copied into the module's parameters and buffers before the first step.
@@ -129,6 +132,7 @@ class ModuleProbe:
         gradients: parameters whose gradients are recorded after every backward pass.
         note: what the student should know about the inputs.
         looks_at: beginnings of the keys under which something is written down.
+        draws: False spares the random weights of a large network that a step `Fill` fills.
     """
 
     arguments: tuple[Any, ...]
@@ -140,9 +144,10 @@ class ModuleProbe:
     gradients: tuple[str, ...] = ()
     note: str = ""
     looks_at: tuple[str, ...] = ("",)
+    draws: bool = True
 
 
-Probe = CallProbe | ModuleProbe
+Probe = CallProbe | ModuleProbe | ChangeProbe
 
 
 class Draw:
@@ -198,7 +203,7 @@ def to_float64(probe: Probe) -> Probe:
     ):
         return probe  # most of them are
     converted = convert(probe)
-    assert isinstance(converted, CallProbe | ModuleProbe)
+    assert isinstance(converted, Probe)
     return converted
 
 

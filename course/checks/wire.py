@@ -27,8 +27,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course.checks.building import Fill, Outline, Spread, StandIn
 from course.checks.framework import (
     CallProbe,
+    ChangeProbe,
     DeepCopy,
     Describe,
     Forward,
@@ -42,7 +44,11 @@ Message = tuple[Any, list[bytes]]
 """A header that JSON can hold, and a list of one buffer."""
 
 RECORDS = {
-    kind.__name__: kind for kind in (CallProbe, ModuleProbe, LayerSpec, Forward, Describe, Reload, DeepCopy)
+    kind.__name__: kind
+    for kind in (
+        *(CallProbe, ModuleProbe, LayerSpec, Forward, Describe, Reload, DeepCopy),
+        *(ChangeProbe, StandIn, Fill, Outline, Spread),
+    )
 }
 """The dataclasses that may travel."""
 
