@@ -59,9 +59,10 @@ class Outline:
 
 @dataclass(frozen=True)
 class Spread:
-    """Step of a `ModuleProbe`: standard deviation and largest number of every convolution's weight.
+    """Step of a `ModuleProbe`: how every convolution's weight is spread, and where the norms start.
 
-    The largest is given in standard deviations: it tells normal numbers from uniform ones.
+    Beside the standard deviation the share of numbers beyond 1.8 of it: 0.072 of normal numbers, none of
+    uniform ones.
     """
 
     name: str
@@ -97,8 +98,9 @@ def block_class(stand_in: StandIn) -> type[nn.Module]:
 
 
 def materialize(arguments: tuple[Any, ...]) -> list[Any]:
-    """Arguments of a probe as the student's object receives them."""
-    return [block_class(each) if isinstance(each, StandIn) else each for each in arguments]
+    """Arguments of a probe as the student's object receives them; a list as a copy that it may empty."""
+    blocks = [block_class(each) if isinstance(each, StandIn) else each for each in arguments]
+    return [[*each] if isinstance(each, list) else each for each in blocks]
 
 
 class NoDraws(TorchFunctionMode):
@@ -211,6 +213,6 @@ def _measure(module: nn.Module, step: Spread, take: Callable[[str, object], None
             weight = parameter.detach()
             std = weight.square().mean().sqrt()
             take(f"{step.name}: standard deviation of {name}", std)
-            take(f"{step.name}: largest of {name}", (weight.abs().max() / std).nan_to_num(0.0))
+            take(f"{step.name}: share far out of {name}", (weight.abs() > 1.8 * std).to(std.dtype).mean())
         elif ".bn" in f".{name}":
             take(f"{step.name}: {name}", parameter)

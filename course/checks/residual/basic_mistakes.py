@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from course.checks.collect import Mistakes
-from course.checks.residual import block_mistakes
-from course.checks.residual.block_steps import Basic, BasicSteps
+from course.checks.residual.block_steps import Basic, BasicSteps, mistakes_in
+from course.checks.residual.branch_mistakes import BRANCH
+from course.checks.residual.skip_mistakes import SKIP
 
-BASIC = Mistakes(block_mistakes.on(Basic))
+BASIC = Mistakes(mistakes_in(Basic, (*SKIP, *BRANCH)))
 _mistake = BASIC.add
 
 

@@ -1,12 +1,17 @@
 """Right residual blocks in small steps, for a mistake to change one of them.
 
-Most mistakes fit both blocks: they are mixins that override one step (`block_mistakes.py`).
+Most mistakes fit both blocks: they are mixins that override one step (`skip_mistakes`, `branch_mistakes`).
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
+
+from course.checks.framework import Misconception
 
 
 class Steps(nn.Module):
@@ -90,3 +95,11 @@ class Neck(NeckSteps):
     """A right `Bottleneck`."""
 
     expansion = 4
+
+
+def mistakes_in(block: type[Steps], mistakes: Iterable[Misconception]) -> list[Misconception]:
+    """The mistakes, which are mixins, made in a block."""
+    return [
+        dataclasses.replace(each, implementation=type(each.name, (each.implementation, block), {}))
+        for each in mistakes
+    ]

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from course.checks.collect import Mistakes
-from course.checks.residual import block_mistakes
-from course.checks.residual.block_steps import Neck, NeckSteps
+from course.checks.residual.block_steps import Neck, NeckSteps, mistakes_in
+from course.checks.residual.branch_mistakes import BRANCH
+from course.checks.residual.skip_mistakes import SKIP
 
-BOTTLENECK = Mistakes(block_mistakes.on(Neck))
+BOTTLENECK = Mistakes(mistakes_in(Neck, (*SKIP, *BRANCH)))
 _mistake = BOTTLENECK.add
 
 
