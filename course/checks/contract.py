@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from course.checks.compare import seen_by
-from course.checks.framework import Aspect, Exercise, Probe, tensors_in, to_float64
+from course.checks.framework import Aspect, ChangeProbe, Exercise, Probe, tensors_in, to_float64
 from course.checks.plain import Observation, are_texts
 from course.checks.surroundings import may_compute
 
@@ -142,8 +142,11 @@ def computes(observation: Observation) -> bool:
 def takes_work(aspect: Aspect, probe: Probe, expected: Observation) -> bool:
     """Whether the aspect looks at numbers that nobody has without computing.
 
-    Those are neither constant, such as a weight that starts at 1, nor among the inputs.
+    Those are neither constant, such as a weight that starts at 1, nor among the inputs. A function that sets
+    some numbers of a network to constants computes nothing.
     """
+    if isinstance(probe, ChangeProbe):
+        return False
     given = list(tensors_in(to_float64(probe)))
     values = (expected[key] for key in seen_by(aspect, expected))
     return any(
