@@ -188,10 +188,10 @@ def _numbers(name: str, tensor: Tensor, normal: Tensor) -> Tensor:
     if name.endswith("running_var"):
         return 0.5 + normal.square()
     if name.endswith("weight"):
-        size = 0.5 + normal.abs()
+        size = 0.2 + 0.4 * normal.abs()
         size[1::3] *= -1  # a norm may turn a sign
         return size
-    return normal
+    return 0.5 * normal
 
 
 def _outline(module: nn.Module, step: Outline, write: Callable[[str, Any], None]) -> None:
@@ -200,11 +200,25 @@ def _outline(module: nn.Module, step: Outline, write: Callable[[str, Any], None]
     write(f"{step.name}: names and shapes", shapes)
     # A module that is there twice has two names in the state_dict and one here.
     learns = sorted(name for name, each in module.named_parameters() if each.requires_grad)
-    write(f"{step.name}: learns", learns)
+    write(f"{step.name}: parameters that learn", learns)
     attributes = [f"{name} = {getattr(type(module), name, 'missing')}" for name in step.attributes]
     write(f"{step.name}: class attributes", attributes)
     write(f"{step.name}: is an nn.Sequential", isinstance(module, nn.Sequential))
     write(f"{step.name}: length", len(module) if isinstance(module, nn.Sequential) else None)
+    write(f"{step.name}: in training mode", all(each.training for each in module.modules()))
+    write(f"{step.name}: weights that start as another one", _repeated(module))
+
+
+def _repeated(module: nn.Module) -> list[str]:
+    """Names of the weights that begin with the numbers of an earlier one, as those of a copied block do."""
+    seen: set[tuple[float, ...]] = set()
+    repeated = []
+    for name, parameter in module.named_parameters():
+        beginning = tuple(parameter.detach().flatten()[:4].tolist())
+        if parameter.dim() > 1 and len(set(beginning)) > 1:
+            repeated += [name] * (beginning in seen)
+            seen.add(beginning)
+    return repeated
 
 
 def _measure(module: nn.Module, step: Spread, take: Callable[[str, object], None]) -> None:

@@ -94,5 +94,5 @@ def record(model: nn.Module, write: Callable[[str, Any], None], take: Callable[[
     for name, tensor in model.state_dict().items():
         take(f"afterwards: {name}", tensor)
     learns = sorted(name for name, parameter in model.named_parameters() if parameter.requires_grad)
-    write("learns afterwards", learns)
+    write("parameters that learn afterwards", learns)
     write("training mode afterwards", all(module.training for module in model.modules()))

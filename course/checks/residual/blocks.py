@@ -119,13 +119,16 @@ def _probes(seed: int, convs: int, expansion: int) -> dict[str, Probe]:
             ),
             watch=tuple(f"{norm}.{each}" for norm in (*norms, "downsample.1") for each in STATISTICS),
         ),
+        "large": ModuleProbe(
+            same, (filled, Forward("evaluation", 100 * draw.features(2, wide, 4, 5), training=False))
+        ),
         "copied": ModuleProbe(same, (filled, step, DeepCopy(), evaluation)),
         "saved": ModuleProbe((4, 3, 2), (Fill(seed), Reload(), block((4, 3, 2), 2, 4, 5, 5).steps[1])),
     }
 
 
 def _interface(*classes: str) -> tuple[Aspect, ...]:
-    everything = ("new: names", "new: learns")
+    everything = ("new: names", "new: parameters")
     return (
         Aspect("names and shapes where x has the output's shape", "interface", "new", everything),
         Aspect("names and shapes with stride 2", "interface", "new, stride 2", everything),
@@ -152,6 +155,7 @@ def _identity(group: str) -> tuple[Aspect, ...]:
         Aspect("x left as it was", group, "identity", ("input",)),
         Aspect("two images", group, "two images", ("output", "gradient"), hidden=True),
         Aspect("small numbers, where eps counts", group, "small weights", ("output",), hidden=True),
+        Aspect("large numbers, evaluation mode", group, "large", ("output",), hidden=True),
         Aspect("input that is not contiguous", group, "not contiguous", ("output",), hidden=True),
         Aspect(
             "gradients switched off, x left as it was",

@@ -26,6 +26,12 @@ class no_relu_in_the_branch(Steps):
         return y
 
 
+@_mistake("the ReLU within the branch stops at 6 (ReLU6, as in MobileNet). Here it is the plain ReLU.", "4.2")
+class relu_stops_at_six(Steps):
+    def activate(self, y: Tensor) -> Tensor:
+        return F.relu6(y)
+
+
 @_mistake("each norm comes after the ReLU. The order is convolution, norm, ReLU.", "4.2")
 class relu_before_norm(Steps):
     def branch(self, x: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 from torch import nn
 
 from course.checks.collect import Mistakes
@@ -79,6 +81,13 @@ def one_block_too_few(block, in_channels, channels, blocks, stride=1):
 def one_block_repeated(block, in_channels, channels, blocks, stride=1):
     other = block(channels * block.expansion, channels)
     return nn.Sequential(block(in_channels, channels, stride), *[other] * (blocks - 1))
+
+
+@_mistake("the blocks are copies of one block, so they start with equal weights. Call block(...) for each.")
+def copies_of_one_block(block, in_channels, channels, blocks, stride=1):
+    other = block(channels * block.expansion, channels)
+    others = [copy.deepcopy(other) for _ in range(blocks - 1)]
+    return nn.Sequential(block(in_channels, channels, stride), *others)
 
 
 @_mistake(

@@ -56,7 +56,7 @@ def _probes(seed: int) -> dict[str, Probe]:
     }
 
 
-_BUILT = ("new: names", "new: learns")
+_BUILT = ("new: names", "new: parameters")
 _GROUP = "interface"
 
 MAKE_LAYER = Exercise(
@@ -67,8 +67,9 @@ MAKE_LAYER = Exercise(
     oracle=make_layer,
     probes=_probes,
     aspects=(
-        Aspect("an nn.Sequential of three blocks", _GROUP, "three", ("new: is", "new: length")),
+        Aspect("an nn.Sequential of three blocks", _GROUP, "three", ("new: is an", "new: length", "new: in")),
         Aspect("names and shapes of three blocks", _GROUP, "three", _BUILT),
+        Aspect("every block starts with weights of its own", _GROUP, "three", ("new: weights",)),
         Aspect("names and shapes with expansion 2", _GROUP, "expansion 2", _BUILT),
         Aspect("a single block", _GROUP, "one", _BUILT, hidden=True),
         Aspect("four blocks", _GROUP, "four", (*_BUILT, "new: length"), hidden=True),
