@@ -137,6 +137,7 @@ def gradient_norms(arms: Mapping[str, Sequence[Sequence[float]]], ax: Axes | Non
             color=colour,
         )
     ax.set_yscale("log")
+    ax.margins(y=0.12)  # room for the highest name
     ax.set_xlim(1, layers[-1])
     ax.set(xlabel="layer (1 is next to the picture)", ylabel="norm of the gradient")
     return ax
@@ -148,7 +149,7 @@ def cost_map(networks: Mapping[str, tuple[int, int]], ax: Axes | None = None) ->
     for name, (size, cost) in networks.items():
         colour = WITH if name.startswith("ResNet") else GREY
         ax.plot(size, cost, "o", color=colour, markersize=8)
-        close = any(1 < other / size < 4 and 0.4 < work / cost < 2.5 for other, work in networks.values())
+        close = any(1 < other / size < 2 and 0.5 < work / cost < 2 for other, work in networks.values())
         ax.annotate(
             name,
             (size, cost),
