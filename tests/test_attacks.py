@@ -309,14 +309,19 @@ def answers_none(exercise: str) -> Callable[..., object]:
         exec(f"def student({EXERCISES[exercise].signature}): pass", namespace)
         return namespace["student"]
 
-    class Student(getattr(nn, exercise)):
+    class Student(EXERCISES[exercise].oracle):
         def forward(self, x):
             super().forward(x)
 
     return Student
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+RETURNING = [
+    name for name in EXERCISES if name != "zero_init_residual"
+]  # that one changes a network in place
+
+
+@pytest.mark.parametrize("name", RETURNING)
 def test_a_forgotten_return_is_not_taken_for_another_mistake(name: str) -> None:
     seen = examine(EXERCISES[name], answers_none(name), hidden=True, seed=0)
     assert seen.misconception is None

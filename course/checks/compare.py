@@ -85,7 +85,7 @@ def _absent(got: Observation) -> Symptom:
             f"Your layer has no tensor called `{text}`. "
             "Names must be torch's, so that weights can be loaded.",
         )
-    return _raised(error)
+    return _troubled(error)
 
 
 def _parts(record: Trouble) -> tuple[str, str, str]:
@@ -150,6 +150,8 @@ def _compare_plain(key: str, expected: Value, got: Value) -> Symptom | None:
     if type(got) is type(expected) and got == expected:
         return None
     advice = _names(key, expected, got) if isinstance(expected, list) and isinstance(got, list) else ""
+    if advice and len(expected) + len(got) > 16:
+        return Symptom("value", f"{len(got)} names, expected {len(expected)}", advice)
     return Symptom("value", f"expected {_shown(expected)}, got {_shown(got)}", advice)
 
 
@@ -205,6 +207,12 @@ def _troubled(got: Trouble) -> Symptom:
                 f"expected an nn.Linear, got {text}",
                 f"Your function returned {text}; it should return an nn.Linear.",
             )
+        case "no module":
+            return Symptom(
+                "type",
+                f"expected an nn.Module, got {text}",
+                f"Your function returned {text}; it should return an nn.Module that can be called.",
+            )
         case _:
             return Symptom(
                 "type",
@@ -215,10 +223,17 @@ def _troubled(got: Trouble) -> Symptom:
 
 def _names(key: str, expected: list[str], got: list[str]) -> str:
     """Which names a layer lacks, and which torch's layer does not have."""
-    lacks = ", ".join(name for name in expected if name not in got)
-    adds = ", ".join(name for name in got if name not in expected)
-    parts = [f"missing: {lacks}"] * bool(lacks) + [f"not in torch's layer: {adds}"] * bool(adds)
+    lacks = _some([name for name in expected if name not in got])
+    adds = _some([name for name in got if name not in expected])
+    whose = "not in torch's layer" if key.endswith((": parameters", ": buffers")) else "not asked for"
+    parts = [f"missing: {lacks}"] * bool(lacks) + [f"{whose}: {adds}"] * bool(adds)
     return cut(f"Look at the {key.rpartition(': ')[2]}: {'; '.join(parts)}.")
+
+
+def _some(names: list[str]) -> str:
+    """The first of the names: a network may lack a hundred."""
+    rest = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + rest
 
 
 def _dtype_of(probe: Probe) -> torch.dtype:

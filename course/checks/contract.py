@@ -13,7 +13,7 @@ from torch import Tensor
 
 from course.checks.compare import seen_by
 from course.checks.drawing import FillProbe
-from course.checks.framework import Aspect, Exercise, Probe, tensors_in, to_float64
+from course.checks.framework import Aspect, ChangeProbe, Exercise, Probe, tensors_in, to_float64
 from course.checks.plain import Observation, are_texts
 from course.checks.surroundings import may_compute
 
@@ -91,7 +91,7 @@ def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable
     for name in _names(seen, "origin") or ():
         if name.startswith("course."):
             return f"This is the course's own {exercise.name}. It lets you go on; points are for yours."
-        if name.startswith("torch.") and _does_it_all(exercise, name):
+        if name.startswith(_TORCHS) and _does_it_all(exercise, name):
             return f"{exercise.name} is made of {name}, which does the whole exercise. Build on nn.Module."
     ran: dict[str, None] = {}  # in order, each once
     functions: dict[str, None] = {}
@@ -101,7 +101,7 @@ def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable
             if names is None:
                 return UNREADABLE
             (functions if key == "course functions" else ran).update(dict.fromkeys(names))
-    for name in (*ran, *(name for name in functions if name.startswith("torch."))):
+    for name in (*ran, *(name for name in functions if name.startswith(_TORCHS))):
         if _does_it_all(exercise, name):
             return (
                 f"Your code calls torch's own `{name}`, which does the whole exercise. "
@@ -119,6 +119,8 @@ def _is_the_exercise(exercise: Exercise, name: str) -> bool:
     # BatchNorm1d and BatchNorm2d of the reference share their methods: those of `_BatchNorm`.
     return exercise.name.startswith(name.split(".")[0].lstrip("_"))
 
+
+_TORCHS = ("torch.", "torchvision.")
 
 NOTES = ("operators", "nodes", "course functions", "read-outs")
 """Keys under which an observation says what ran."""
@@ -152,10 +154,11 @@ def computes(observation: Observation) -> bool:
 def takes_work(aspect: Aspect, probe: Probe, expected: Observation) -> bool:
     """Whether the aspect looks at numbers that nobody has without computing.
 
-    Those are neither constant, such as a weight that starts at 1, nor among the inputs.
+    Those are neither constant, such as a weight that starts at 1, nor among the inputs. A function that sets
+    some numbers of a network to constants computes nothing.
     """
-    if isinstance(probe, FillProbe):
-        return False  # to draw is the work
+    if isinstance(probe, FillProbe | ChangeProbe):
+        return False
     given = list(tensors_in(to_float64(probe)))
     values = (expected[key] for key in seen_by(aspect, expected))
     return any(

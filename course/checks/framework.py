@@ -23,6 +23,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course.checks.building import BuildingStep
+from course.checks.changing import ChangeProbe
 from course.checks.drawing import DrawingProbe
 
 
@@ -114,15 +116,15 @@ class DeepCopy:
     """Step of a `ModuleProbe`: later steps use a deep copy; at the end the original is recorded (`watch`)."""
 
 
-Step = Forward | Describe | Reload | DeepCopy
+Step = Forward | Describe | Reload | DeepCopy | BuildingStep
 
 
 @dataclass(frozen=True)
 class ModuleProbe:
-    """Build a module and take it through some steps.
+    """Build a module, with its class or with a function that returns one, and take it through some steps.
 
     Args:
-        arguments: positional constructor arguments.
+        arguments: positional constructor arguments; a `StandIn` becomes a block class.
         options: keyword constructor arguments.
         dtype: the module is converted to it before the first step.
         state: values copied into the module's parameters and buffers before the first step.
@@ -131,6 +133,7 @@ class ModuleProbe:
         gradients: parameters whose gradients are recorded after every backward pass.
         note: what the student should know about the inputs.
         looks_at: beginnings of the keys under which something is written down.
+        draws: False spares the random weights of a large network that a step `Fill` fills.
     """
 
     arguments: tuple[Any, ...]
@@ -142,9 +145,10 @@ class ModuleProbe:
     gradients: tuple[str, ...] = ()
     note: str = ""
     looks_at: tuple[str, ...] = ("",)
+    draws: bool = True
 
 
-Probe = CallProbe | ModuleProbe | DrawingProbe
+Probe = CallProbe | ModuleProbe | DrawingProbe | ChangeProbe
 
 
 class Draw:

@@ -18,9 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
 
+from course.checks import changing
+from course.checks.building import Fill, NoDraws, Outline, Spread, is_network, materialize, reach, take_step
 from course.checks.drawing import DrawingProbe, observe_drawing
 from course.checks.framework import (
     CallProbe,
+    ChangeProbe,
     DeepCopy,
     Describe,
     Forward,
@@ -82,7 +85,8 @@ def observe(
             notes.seen["error"] = trouble("timeout", f"{time_limit:g} seconds")
     notes.seen["operators"] = log.operators()
     notes.seen["nodes"] = log.nodes()
-    notes.seen["course functions"] = sorted({*log.course_functions(), *read_outs.course_functions()})
+    functions = {*log.course_functions(), *read_outs.course_functions(), *notes.built_by}
+    notes.seen["course functions"] = sorted(functions)
     notes.seen["read-outs"] = read_outs.names()
     return notes.seen
 
@@ -149,6 +153,7 @@ class _Notes:
     def __init__(self, probe: Probe, log: OperatorLog | None = None) -> None:
         self.seen: Observation = {}
         self.log = log
+        self.built_by: set[str] = set()
         self._looks_at = probe.looks_at
 
     def logged(self) -> AbstractContextManager[Any]:
@@ -177,10 +182,16 @@ def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
             _observe_call(student, probe, notes)
         elif isinstance(probe, DrawingProbe):
             observe_drawing(student, probe, notes)
+        elif isinstance(probe, ChangeProbe):
+            _observe_change(student, probe, notes)
         else:
             _observe_module(student, probe, notes)
     except _Missing as missing:
         notes.seen["error"] = trouble("missing", str(missing))
+    except _NoModule as error:
+        notes.seen["error"] = (
+            trouble("none") if str(error) == "NoneType" else trouble("no module", str(error))
+        )
     except (Exception, SystemExit) as error:
         notes.seen["error"] = _raised(error)
 
@@ -295,8 +306,12 @@ class _Missing(Exception):
     """The module has no parameter or buffer of a name that torch's counterpart has."""
 
 
+class _NoModule(Exception):
+    """What was built is no module; of this type it is."""
+
+
 def _observe_module(make: Callable[..., nn.Module], probe: ModuleProbe, notes: _Notes) -> None:
-    module = _build(make, probe)
+    module = _build(make, probe, notes)
     with torch.no_grad():
         for name, value in probe.state.items():
             # A copy into the tensor itself: works for parameters, buffers and plain attributes alike.
@@ -318,22 +333,38 @@ def _take_steps(module: nn.Module, make: Callable[..., nn.Module], probe: Module
                     module.zero_grad()
                 _forward(module, probe, step, notes, any(backward[index:]))
             case Reload():
-                fresh = _build(make, probe)
+                fresh = _build(make, probe, notes)
                 fresh.load_state_dict(module.state_dict())
                 module = fresh
             case DeepCopy():
                 original, module = module, copy.deepcopy(module)
+            case Fill() | Outline() | Spread():
+                with unlogged():
+                    missing = take_step(module, step, notes.write, notes.take)
+                if missing:
+                    raise _Missing(missing)
     if original is not None:
         for name in probe.watch:
-            notes.take(f"{name} of the original", getattr(original, name, None))
+            notes.take(f"{name} of the original", reach(original, name))
 
 
-def _build(make: Callable[..., nn.Module], probe: ModuleProbe) -> nn.Module:
-    return make(*probe.arguments, **probe.options).to(probe.dtype)
+def _build(make: Callable[..., nn.Module], probe: ModuleProbe, notes: _Notes) -> nn.Module:
+    # A function may leave all of its work to another one; a class shows whose it is by its bases.
+    log = OperatorLog() if notes.log and not inspect.isclass(make) else contextlib.nullcontext()
+    with contextlib.nullcontext() if probe.draws else NoDraws(), log:
+        module = make(*materialize(probe.arguments), **probe.options)
+    if isinstance(log, OperatorLog):
+        bases = (f"{base.__module__}.{base.__name__}" for base in type(module).__mro__)
+        notes.built_by.update(
+            log.course_functions(), (base for base in bases if base.startswith("torchvision."))
+        )
+    if not is_network(module):
+        raise _NoModule(type_name(module))
+    return module.to(probe.dtype)
 
 
 def _attribute(module: nn.Module, name: str) -> Tensor:
-    value = getattr(module, name, None)
+    value = reach(module, name)
     if not isinstance(value, Tensor):
         raise _Missing(name)
     return value
@@ -366,12 +397,22 @@ def _forward(module: nn.Module, probe: ModuleProbe, step: Forward, notes: _Notes
         output = module(given)
     notes.take(f"output, {step.name}", output)
     for name in probe.watch:
-        notes.take(f"{name} after {step.name}", getattr(module, name, None))
+        notes.take(f"{name} after {step.name}", reach(module, name))
     notes.take(f"input x after {step.name}", given)
     if backward and step.grad_output is not None:
         leaves = [*(_attribute(module, name) for name in probe.gradients), leaf]
         named = dict(zip(_gradient_keys(probe, step), leaves, strict=True))
         _take_gradients(output, step.grad_output, named, notes)
+
+
+# --- Functions that change a network ------------------------------------------------------------------------
+
+
+def _observe_change(change: Callable[..., Any], probe: ChangeProbe, notes: _Notes) -> None:
+    model = changing.network(probe, seen_by=change)
+    with notes.logged():
+        change(model)
+    changing.record(model, notes.write, notes.take)
 
 
 # --- Gradients and errors -----------------------------------------------------------------------------------

@@ -27,9 +27,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course.checks.building import Fill, Outline, Spread, StandIn
 from course.checks.drawing import RECORDS as DRAWING_RECORDS
 from course.checks.framework import (
     CallProbe,
+    ChangeProbe,
     DeepCopy,
     Describe,
     Forward,
@@ -43,7 +45,11 @@ Message = tuple[Any, list[bytes]]
 """A header that JSON can hold, and a list of one buffer."""
 
 RECORDS = {
-    kind.__name__: kind for kind in (CallProbe, ModuleProbe, LayerSpec, Forward, Describe, Reload, DeepCopy)
+    kind.__name__: kind
+    for kind in (
+        *(CallProbe, ModuleProbe, LayerSpec, Forward, Describe, Reload, DeepCopy),
+        *(ChangeProbe, StandIn, Fill, Outline, Spread),
+    )
 }
 """The dataclasses that may travel."""
 RECORDS.update({kind.__name__: kind for kind in DRAWING_RECORDS})

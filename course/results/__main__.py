@@ -4,10 +4,10 @@ import argparse
 import sys
 
 from course.data import LOADERS, DataUnavailable
-from course.results import batch_norm, initialization, path_of, tables
+from course.results import batch_norm, initialization, path_of, residual, tables
 from course.results.runner import Record, complete
 
-LESSONS = {"02_initialization": initialization, "03_batch_norm": batch_norm}
+LESSONS = {"02_initialization": initialization, "03_batch_norm": batch_norm, "04_resnet": residual}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,9 +17,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(tables.page(), end="")
         return 0
     for lesson, experiments in LESSONS.items():
-        specs = experiments.specifications()
-        if options.only:
-            specs = [spec for spec in specs if spec["experiment"] in options.only]
+        on_request = getattr(experiments, "ON_REQUEST", frozenset())
+        chosen = options.only or experiments.DATASET.keys() - on_request
+        specs = [spec for spec in experiments.specifications() if spec["experiment"] in chosen]
         if not specs:
             continue
         record = Record(path_of(lesson))

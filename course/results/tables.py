@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from course.results import Run, Summary, initialization_tables, load, select, summarize
+from course.results import Run, Summary, initialization_tables, load, residual_tables, select, summarize
 from course.results.batch_norm import BATCH_SIZES, OPTIMIZERS, RECIPE, RECIPE_NOTE, RECIPES, SETTINGS
 
 __all__ = ["page"]
@@ -17,14 +17,14 @@ def page() -> str:
         "Made by `python -m course.results --table` from the runs in `course/results/`; `make results` "
         "repeats the runs. Where nothing else is said, a figure is a test accuracy after the last epoch: the "
         "median, and in brackets the lowest and the highest over the seeds. Measured with "
-        f"torch {environment['torch']}, "
-        f"Python {environment['python']}, {environment['machine']}.",
+        f"torch {environment['torch']}, Python {environment['python']}, {environment['machine']}.",
         *initialization_tables.parts(load("02_initialization")["runs"]),
         "## 03 Batch normalization",
         *_d0_grid(select(runs, experiment="d0_grid")),
         *_d0_recipe(select(runs, experiment="d0_recipe")),
         *_bn_lenet(select(runs, experiment="bn_lenet")),
         *_batch_size_noise(select(runs, experiment="batch_size_noise")),
+        *residual_tables.sections(),
     ]
     return "\n\n".join(parts) + "\n"
 
