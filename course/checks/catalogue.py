@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 
-from course.checks import batch_norm
+from course.checks import batch_norm, transfer
 from course.checks.framework import Exercise
 
-LESSONS = (batch_norm,)
+LESSONS = (batch_norm, transfer)
 """Each lesson has EXERCISES (a tuple) and SECTIONS (number → title)."""
 
 EXERCISES: dict[str, Exercise] = {

@@ -23,6 +23,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course.checks.networks import NetworkProbe
+
 
 @dataclass(frozen=True)
 class Tolerance:
@@ -142,7 +144,7 @@ class ModuleProbe:
     looks_at: tuple[str, ...] = ("",)
 
 
-Probe = CallProbe | ModuleProbe
+Probe = CallProbe | ModuleProbe | NetworkProbe
 
 
 class Draw:
@@ -198,7 +200,7 @@ def to_float64(probe: Probe) -> Probe:
     ):
         return probe  # most of them are
     converted = convert(probe)
-    assert isinstance(converted, CallProbe | ModuleProbe)
+    assert isinstance(converted, Probe)
     return converted
 
 

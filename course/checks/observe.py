@@ -29,6 +29,7 @@ from course.checks.framework import (
     Reload,
     Step,
 )
+from course.checks.networks import NetworkProbe
 from course.checks.plain import Observation, Trouble, Value, cut, is_timeout, plain, trouble, type_name
 from course.checks.surroundings import (
     OperatorLog,
@@ -41,6 +42,7 @@ from course.checks.surroundings import (
     time_limited,
     unlogged,
 )
+from course.checks.train_steps import observe_network
 
 TIME_LIMIT = 5.0
 """Seconds that one probe may take; a right solution takes milliseconds."""
@@ -173,6 +175,8 @@ def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
     try:
         if isinstance(probe, CallProbe):
             _observe_call(student, probe, notes)
+        elif isinstance(probe, NetworkProbe):
+            observe_network(student, probe, notes)
         else:
             _observe_module(student, probe, notes)
     except _Missing as missing:

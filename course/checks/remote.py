@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from course.checks import wire
-from course.checks.framework import CallProbe, ModuleProbe, Probe
+from course.checks.framework import Probe
 from course.checks.observe import look
 from course.checks.plain import Observation, is_observation, is_timeout
 from course.checks.surroundings import alarm_handled
@@ -148,7 +148,7 @@ def observe(student: object, request: Message) -> Message:
         WireError: the request is not one of `check`'s.
     """
     probes = wire.unpack(request)
-    if not isinstance(probes, list) or not all(isinstance(each, CallProbe | ModuleProbe) for each in probes):
+    if not isinstance(probes, list) or not all(isinstance(each, Probe) for each in probes):
         raise WireError("a request is a list of probes")
     described, observations = look(student, probes)
     seen = [described]

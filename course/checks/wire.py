@@ -36,6 +36,7 @@ from course.checks.framework import (
     ModuleProbe,
     Reload,
 )
+from course.checks.networks import RECORDS as NETWORK_RECORDS
 from course.checks.plain import DTYPES, LONGEST_INT
 
 Message = tuple[Any, list[bytes]]
@@ -45,6 +46,7 @@ RECORDS = {
     kind.__name__: kind for kind in (CallProbe, ModuleProbe, LayerSpec, Forward, Describe, Reload, DeepCopy)
 }
 """The dataclasses that may travel."""
+RECORDS.update({kind.__name__: kind for kind in NETWORK_RECORDS})
 
 DEEPEST = 16
 """How many containers may lie in one another; a probe needs five."""
