@@ -15,13 +15,13 @@ __all__ = ["linear_probe", "pca_project", "retrieve"]
 def pca_project(train: Tensor, x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Project x to the k directions in which train varies most.
 
-    train: (N, D), x: (M, D). Returns (projected, explained_variance_ratio) of shapes (M, k) and (k,): with m the
-    mean of train and V_k the first k eigenvectors of its covariance, in order of falling variance λ,
+    train: (N, D), x: (M, D). Returns (projected, explained_variance_ratio) of shapes (M, k) and (k,): with m
+    the mean of train and V_k the first k eigenvectors of its covariance, in order of falling variance λ,
 
         projected = (x − m) V_k,   explained_variance_ratio = λ_k / Σ λ
 
-    The sum goes over all D directions. The sign of a column is free, for if v is an eigenvector, so is −v. N may
-    be smaller than D, as it is for features and few labels: then at most N − 1 directions vary.
+    The sum goes over all D directions. The sign of a column is free, for if v is an eigenvector, so is −v. N
+    may be smaller than D, as it is for features and few labels: then at most N − 1 directions vary.
 
     Raises ValueError when train and x are not (N, D) and (M, D), N < 2, or k is not in 1 … min(N, D).
     """
@@ -40,15 +40,15 @@ def pca_project(train: Tensor, x: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def linear_probe(features: Tensor, labels: Tensor, weight_decay: float = 1e-3) -> nn.Linear:
     """Fit a linear classifier to fixed features and return it: multinomial logistic regression.
 
-    features: (N, D), labels: int64 (N,) with every class 0 … C − 1 present. Returns a new ``nn.Linear(D, C)`` of
-    the features' device and dtype, trained until it changes no more:
+    features: (N, D), labels: int64 (N,) with every class 0 … C − 1 present. Returns a new ``nn.Linear(D, C)``
+    of the features' device and dtype, trained until it changes no more:
 
         minimize  mean cross-entropy + weight_decay / 2 · Σ weight²
 
     The penalty makes the answer unique where few examples can be separated in many ways, and is what
-    ``weight_decay`` of torch's SGD means; the bias is not penalized. The problem is convex, so the start does not
-    matter. The layer can stand on the network whose features it was fitted to, and be fine-tuned with it (Kumar
-    et al., 2022, "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution").
+    ``weight_decay`` of torch's SGD means; the bias is not penalized. The problem is convex, so the start does
+    not matter. The layer can stand on the network whose features it was fitted to, and be fine-tuned with it
+    (Kumar et al., 2022, "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution").
 
     Raises ValueError when the shapes do not fit or a class has no example (its bias would run to −∞).
     """
@@ -89,8 +89,8 @@ def retrieve(query: Tensor, gallery: Tensor, k: int, metric: str = "cosine") -> 
     """Find the k rows of the gallery that are most similar to each query.
 
     query: (Q, D), gallery: (G, D). Returns int64 indices into the gallery, (Q, k), the most similar first. Of
-    equally similar rows the one with the smaller index comes first, so that the answer does not depend on how a
-    sorting routine works.
+    equally similar rows the one with the smaller index comes first, so that the answer does not depend on how
+    a sorting routine works.
 
     metric "cosine" compares directions: q·g / (|q| |g|), and a zero vector has similarity 0 to everything.
     "euclidean" compares positions: small |q − g| is similar.

@@ -1,12 +1,13 @@
 """Transfer learning: take a trained network apart, hold parts of it still, and train the rest.
 
-The pieces are small and meet in every recipe. `extract_features` reads what a layer knows, `replace_head` makes
-a network for another task, `freeze` turns a part into a fixed function, and `parameter_groups`,
+The pieces are small and meet in every recipe. `extract_features` reads what a layer knows, `replace_head`
+makes a network for another task, `freeze` turns a part into a fixed function, and `parameter_groups`,
 `gradual_unfreeze` and `fine_tune` decide how fast each layer may move away from where it started.
 
-Donahue et al., 2014, "DeCAF: A Deep Convolutional Activation Feature for Generic Visual Recognition"; Yosinski
-et al., 2014, "How transferable are features in deep neural networks?"; Howard & Ruder, 2018, "Universal Language
-Model Fine-tuning for Text Classification" (discriminative learning rates, gradual unfreezing).
+Donahue et al., 2014, "DeCAF: A Deep Convolutional Activation Feature for Generic Visual Recognition";
+Yosinski et al., 2014, "How transferable are features in deep neural networks?"; Howard & Ruder, 2018,
+"Universal Language Model Fine-tuning for Text Classification" (discriminative learning rates,
+gradual unfreezing).
 
 A *layer* of a model is here one of its direct children that holds parameters, in the order in which the model
 defines them: "conv1", "layer1", "fc". An activation, a pooling or a dropout is no layer in this sense.
@@ -36,14 +37,14 @@ __all__ = [
 def extract_features(model: nn.Module, x: Tensor, layer: str) -> Tensor:
     """Return what the submodule called ``layer`` puts out while ``model`` looks at the batch x.
 
-    x: (N, ...), as the model takes it. ``layer`` is a name from ``model.named_modules()``: "fc", "features.3".
-    Returns (N, ...), whatever shape the submodule's output has, as a copy without a graph.
+    x: (N, ...), as the model takes it. ``layer`` is a name from ``model.named_modules()``: "fc",
+    "features.3". Returns (N, ...), whatever shape the submodule's output has, as a copy without a graph.
 
-    The model runs as a whole, in evaluation mode: calling its children one after the other would leave out what
-    ``forward`` does between them (a flatten, a skip connection). The output is copied because the next layer may
-    overwrite it, as ``nn.ReLU(inplace=True)`` does. Afterwards nothing is left behind, even when the forward
-    pass raises: no hook, and each module is back in the mode that it had. One mode for the whole model would not
-    do: a frozen batch norm stands in evaluation mode inside a model that trains.
+    The model runs as a whole, in evaluation mode: calling its children one after the other would leave out
+    what ``forward`` does between them (a flatten, a skip connection). The output is copied because the next
+    layer may overwrite it, as ``nn.ReLU(inplace=True)`` does. Afterwards nothing is left behind, even when
+    the forward pass raises: no hook, and each module is back in the mode that it had. One mode for the whole
+    model would not do: a frozen batch norm stands in evaluation mode inside a model that trains.
 
     Raises:
         AttributeError: the model has no submodule of this name.
@@ -68,12 +69,13 @@ def extract_features(model: nn.Module, x: Tensor, layer: str) -> Tensor:
 def replace_head(model: nn.Module, name: str, num_classes: int) -> nn.Module:
     """Return a copy of ``model`` whose linear layer ``name`` is a new one with ``num_classes`` outputs.
 
-    ``name`` may have dots: "classifier.2". The new layer starts from torch's own random weights and has the old
-    one's number of inputs, device, dtype and mode, and a bias if that had one. Everything else is equal to the
-    model's, bit by bit, and shares no memory with it.
+    ``name`` may have dots: "classifier.2". The new layer starts from torch's own random weights and has the
+    old one's number of inputs, device, dtype and mode, and a bias if that had one. Everything else is equal
+    to the model's, bit by bit, and shares no memory with it.
 
-    A copy, because the model is still needed. Two models that share layers cannot be trained apart: training the
-    new one would change the old one, silently (which is what happens with ``Sequential(*layers_of_A[:-1], head)``).
+    A copy, because the model is still needed. Two models that share layers cannot be trained apart: training
+    the new one would change the old one, silently (which is what happens with ``Sequential(*layers_of_A[:-1],
+    head)``).
 
     Raises:
         AttributeError: the model has no submodule of this name.
@@ -101,14 +103,14 @@ def freeze(module: nn.Module, frozen: bool = True) -> nn.Module:
 
     A frozen module gives the same output for the same input, in training too. So its parameters ask for no
     gradient, and it stays in evaluation mode whatever ``train()`` says later, to it or to a model around it.
-    The mode matters as much as the gradients: a batch norm in training mode moves its running statistics in the
-    *forward* pass, and no ``requires_grad_(False)`` keeps it from that. Gradients still flow through a frozen
-    module to what lies before it.
+    The mode matters as much as the gradients: a batch norm in training mode moves its running statistics in
+    the *forward* pass, and no ``requires_grad_(False)`` keeps it from that. Gradients still flow through a
+    frozen module to what lies before it.
 
     Undone for ``module`` and everything in it: the parameters ask for gradients again, and from the next
-    ``train()`` on the modules are in training mode. A part of a frozen module can be thawed alone. One function
-    with a switch, like ``requires_grad_(False)`` and ``train(False)``, because gradual unfreezing needs the way
-    back.
+    ``train()`` on the modules are in training mode. A part of a frozen module can be thawed alone. One
+    function with a switch, like ``requires_grad_(False)`` and ``train(False)``, because gradual unfreezing
+    needs the way back.
     """
     module.requires_grad_(not frozen)
     for part in module.modules():
@@ -135,16 +137,17 @@ def _layers(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def parameter_groups(model: nn.Module, lr: float, decay: float) -> list[dict[str, Any]]:
-    """Return parameter groups for an optimizer, one per layer, with a learning rate that falls with the depth.
+    """Return parameter groups for an optimizer, one per layer, with a learning rate that falls with the
+    depth.
 
-    The last of L layers gets ``lr``, the one before it ``lr * decay``, the first ``lr * decay**(L - 1)``: early
-    layers know general things, which should change least (Howard & Ruder, 2018, section 3.2, with decay 1/2.6).
-    The groups are in the order of the layers, each ``{"params": [...], "lr": ...}``.
+    The last of L layers gets ``lr``, the one before it ``lr * decay``, the first ``lr * decay**(L - 1)``:
+    early layers know general things, which should change least (Howard & Ruder, 2018, section 3.2, with decay
+    1/2.6). The groups are in the order of the layers, each ``{"params": [...], "lr": ...}``.
 
-    Parameters that do not ask for a gradient are left out, and a layer without any other has no group. It still
-    counts for the exponent, so that the rate of a layer does not jump when another one is thawed. A parameter
-    that layers share is there once, in the first of them: torch takes it in no second group. Parameters that the
-    model holds itself, outside of its layers, are treated as a layer before the first.
+    Parameters that do not ask for a gradient are left out, and a layer without any other has no group. It
+    still counts for the exponent, so that the rate of a layer does not jump when another one is thawed. A
+    parameter that layers share is there once, in the first of them: torch takes it in no second group.
+    Parameters that the model holds itself, outside of its layers, are treated as a layer before the first.
     """
     blocks = [list(layer.parameters()) for layer in _layers(model).values()]
     own = list(model.parameters(recurse=False))
@@ -163,10 +166,10 @@ def parameter_groups(model: nn.Module, lr: float, decay: float) -> list[dict[str
 def gradual_unfreeze(model: nn.Module, epoch: int, every: int = 1) -> list[str]:
     """Let the last layers of ``model`` train and freeze the others; one more layer every ``every`` epochs.
 
-    Called at the start of each epoch (0, 1, 2, …). In epoch 0 only the last layer trains, in the end all of them
-    do (Howard & Ruder, 2018, section 3.3): the last ``1 + epoch // every``. The head is new and its first
-    gradients are large and say nothing yet; they should not reach the rest. What trains follows from ``epoch``
-    alone, so that training can be resumed.
+    Called at the start of each epoch (0, 1, 2, …). In epoch 0 only the last layer trains, in the end all of
+    them do (Howard & Ruder, 2018, section 3.3): the last ``1 + epoch // every``. The head is new and its
+    first gradients are large and say nothing yet; they should not reach the rest. What trains follows from
+    ``epoch`` alone, so that training can be resumed.
 
     Returns the names of the layers that train, in the model's order.
 
@@ -174,12 +177,13 @@ def gradual_unfreeze(model: nn.Module, epoch: int, every: int = 1) -> list[str]:
     """
     if epoch < 0 or every < 1:
         raise ValueError(f"epoch counts from 0 and every from 1, got epoch={epoch}, every={every}")
-    layers = _layers(model)
-    names = list(layers)
-    still = max(0, len(names) - (1 + epoch // every))
-    for position, name in enumerate(names):
-        freeze(layers[name], position < still)
-    return names[still:]
+    training = list(_layers(model))[-1 - epoch // every :]
+    frozen = True
+    for name, child in model.named_children():
+        # What stands before the first layer that trains is frozen, a dropout between the layers too.
+        frozen = frozen and name not in training
+        freeze(child, frozen)
+    return training
 
 
 def fine_tune(
@@ -193,13 +197,14 @@ def fine_tune(
 ) -> list[float]:
     """Train ``model`` in place with one learning rate for its head and another for the rest.
 
-    ``head`` is the name of the new last layer, as in `replace_head`. ``batches`` gives pairs of inputs (N, ...)
-    and labels (N,), and is gone through once per epoch: a list or a DataLoader. The optimizer is SGD with
-    momentum, the loss is cross-entropy. The head is random and needs large steps; the rest is already good and
-    should move little. Parameters that ask for no gradient stay as they are, and a frozen part stays frozen.
+    ``head`` is the name of the new last layer, as in `replace_head`. ``batches`` gives pairs of inputs (N,
+    ...) and labels (N,), and is gone through once per epoch: a list or a DataLoader. The optimizer is SGD
+    with momentum, the loss is cross-entropy. The head is random and needs large steps; the rest is already
+    good and should move little. Parameters that ask for no gradient stay as they are, and a frozen part stays
+    frozen.
 
-    Returns the mean training loss per example (in nats) of each epoch, taken while the weights change. A last,
-    smaller batch counts less than the others.
+    Returns the mean training loss per example (in nats) of each epoch, taken while the weights change. A
+    last, smaller batch counts less than the others.
     """
     new = set(model.get_submodule(head).parameters())
     trainable = [p for p in model.parameters() if p.requires_grad]

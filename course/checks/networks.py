@@ -1,9 +1,9 @@
 """Networks as plain data, and what a probe does with them.
 
-A function that takes a network apart, freezes a part of it or trains it cannot be judged by one returned value.
-So the observer builds a network from its description, hands it to the student's function, and goes on using it:
-it trains it for a step, asks what moved and what did not, bit by bit, and looks for what was left behind.
-`train_steps.py` does that; nothing here runs a student's code.
+A function that takes a network apart, freezes a part of it or trains it cannot be judged by one returned
+value. So the observer builds a network from its description, hands it to the student's function, and goes on
+using it: it trains it for a step, asks what moved and what did not, bit by bit, and looks for what was left
+behind. `train_steps.py` does that; nothing here runs a student's code.
 """
 
 from __future__ import annotations
@@ -70,8 +70,9 @@ class Call:
 class Train:
     """Step: one training step as anybody would do it: train(), forward, backward, SGD over all parameters.
 
-    The optimizer has a weight decay: a parameter with a gradient of zero moves, one without a gradient does not.
-    Without `switch`, train() is not called: the network is in the mode that the student's function left it in.
+    The optimizer has a weight decay: a parameter with a gradient of zero moves, one without a gradient does
+    not. Without `switch`, train() is not called: the network is in the mode that the student's function left
+    it in.
     """
 
     name: str
@@ -166,6 +167,7 @@ class Flattening(nn.Module):
             self.add_module(name, part)
 
     def forward(self, x: Tensor) -> Tensor:
+        """The children, the flatten, the last child."""
         *body, head = self.children()
         for part in body:
             x = part(x)
@@ -177,6 +179,7 @@ class Residual(Flattening):
     """Children in order, and what went in is added to what comes out."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """The sum."""
         out = x
         for part in self.children():
             out = part(out)

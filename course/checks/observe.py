@@ -274,6 +274,7 @@ def _record_layer(returned: Any, probe: CallProbe, arguments: Mapping[str, Any],
             "sizes of the layer",
             "parameters of the layer",
             "output of the layer",
+            "asks for gradients",
         ):
             notes.write(key, nothing)
         return
@@ -281,6 +282,7 @@ def _record_layer(returned: Any, probe: CallProbe, arguments: Mapping[str, Any],
     notes.write("is a new layer", all(returned is not value for value in arguments.values()))
     sizes = [cut(str(getattr(returned, name, None))) for name in ("in_features", "out_features")]
     notes.write("sizes of the layer", sizes)
+    notes.write("asks for gradients", all(value.requires_grad for value in returned.parameters()))
     notes.write("parameters of the layer", [name for name, _ in returned.named_parameters()])
     for name, value in returned.named_parameters():
         notes.take(f"{name} of the layer", value)

@@ -1,8 +1,8 @@
 """Networks that the probes of this lesson are made of, and the values in them.
 
-They are as small as they can be and still hold what goes wrong: batch norm with a history, dropout, an in-place
-ReLU, blocks in blocks, a flatten that only ``forward`` knows of. Dropout drops everything (p = 1): in training
-mode its output is 0 whatever is drawn, so that every right answer gives the same numbers.
+They are as small as they can be and still hold what goes wrong: batch norm with a history, dropout, an
+in-place ReLU, blocks in blocks, a flatten that only ``forward`` knows of. Dropout drops everything (p = 1):
+in training mode its output is 0 whatever is drawn, so that every right answer gives the same numbers.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from course.checks.transfer.common import (
 from course.checks.transfer.freezing_mistakes import FREEZE as MISTAKES
 
 FREEZE = Call("frozen", "module", part="block1")
-TWO_FROZEN = "a network of two blocks (linear, batch norm, ReLU) and a head; block1 is frozen, then all of it is trained"
+TWO_FROZEN = "two blocks (linear, batch norm, ReLU) and a head; block1 is frozen, then all of it is trained"
 
 
 def _step(draw: Draw, name: str, switch: bool = True) -> Train:

@@ -129,8 +129,8 @@ def momentum_is_zero(module, frozen=True):
 
 
 @FREEZE.add(
-    "without track_running_stats the batch's own statistics are used, so the frozen part is no fixed function. "
-    "Use evaluation mode."
+    "without track_running_stats the batch's own statistics are used, so the frozen part is no fixed "
+    "function. Use evaluation mode."
 )
 def statistics_not_tracked(module, frozen=True):
     module.requires_grad_(not frozen)
@@ -159,8 +159,8 @@ def dropout_goes_on(module, frozen=True):
 
 
 @FREEZE.add(
-    "no gradient passes through your frozen part (no_grad or detach), so that what lies before it cannot learn. "
-    "Only its own parameters need none."
+    "no gradient passes through your frozen part (no_grad or detach), so that what lies before it cannot "
+    "learn. Only its own parameters need none."
 )
 def gradient_cut_off(module, frozen=True):
     _right(module, frozen)
@@ -206,8 +206,8 @@ def gradients_not_undone(module, frozen=True):
 
 
 @FREEZE.add(
-    "a part of a frozen network that was thawed is never told to train: the frozen train() must pass the call on "
-    "to the children."
+    "a part of a frozen network that was thawed is never told to train: the frozen train() must pass the "
+    "call on to the children."
 )
 def train_stops_at_the_frozen_module(module, frozen=True):
     module.requires_grad_(not frozen)

@@ -235,7 +235,7 @@ def multiplied_by_every(model, epoch, every=1):
 
 
 @UNFREEZE.add("a ReLU or a Dropout counts as a layer. Only children that hold parameters do.")
-def counts_children_without_parameters(model, epoch, every=1):
+def counts_every_child(model, epoch, every=1):
     children = list(model.named_children())
     still = max(0, len(children) - (1 + epoch // every))
     for position, (_, child) in enumerate(children):

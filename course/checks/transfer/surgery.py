@@ -190,7 +190,7 @@ REPLACE_HEAD = Exercise(
             "float32",
             "head",
             "float32",
-            _new("value of block") + ("evaluation: output",),
+            (*_new("value of block"), "evaluation: output"),
             hidden=True,
             tolerance=SINGLE,
         ),

@@ -83,8 +83,8 @@ def left_in_training_mode(model, x, layer):
 
 
 @EXTRACT.add(
-    "you restore the model's own mode for all of it. A frozen part may stand in evaluation mode inside a model that "
-    "trains: remember each module's mode."
+    "you restore the model's own mode for all of it. A frozen part may stand in evaluation mode inside a "
+    "model that trains: remember each module's mode."
 )
 def one_mode_for_all(model, x, layer):
     training = model.training
@@ -162,7 +162,8 @@ def error_swallowed(model, x, layer):
 
 
 @EXTRACT.add(
-    "the features keep their graph, and with it the memory of every layer before. Run the model under torch.no_grad()."
+    "the features keep their graph, and with it the memory of every layer before. Run the model under "
+    "torch.no_grad()."
 )
 def graph_kept(model, x, layer):
     seen = []
@@ -178,7 +179,8 @@ def graph_kept(model, x, layer):
 
 
 @EXTRACT.add(
-    "the layer after this one changed your features: nn.ReLU(inplace=True) writes into its input. Keep a clone."
+    "the layer after this one changed your features: nn.ReLU(inplace=True) writes into its input. Keep a "
+    "clone."
 )
 def overwritten_in_place(model, x, layer):
     return _features(model, x, layer, lambda inputs, output: output.detach())
@@ -209,8 +211,8 @@ def output_of_the_network(model, x, layer):
 
 
 @EXTRACT.add(
-    "you call the children one after the other. That leaves out what forward does between them: a flatten, a sum. "
-    "Call model(x) and listen with a hook."
+    "you call the children one after the other. That leaves out what forward does between them: a flatten, a "
+    "sum. Call model(x) and listen with a hook."
 )
 def children_one_after_the_other(model, x, layer):
     names = layer.split(".")
@@ -234,7 +236,8 @@ def first_part_of_the_name(model, x, layer):
 
 
 @EXTRACT.add(
-    "gradients stay switched off for the rest of the notebook. Use `with torch.no_grad():`, which ends by itself."
+    "gradients stay switched off for the rest of the notebook. Use `with torch.no_grad():`, which ends by "
+    "itself."
 )
 def gradients_stay_off(model, x, layer):
     features = _features(model, x, layer)
@@ -266,14 +269,16 @@ def _put(model, name, layer):
 
 
 @REPLACE.add(
-    "you change the given model itself: its own head is gone. Work on a copy (copy.deepcopy), for A is still needed."
+    "you change the given model itself: its own head is gone. Work on a copy (copy.deepcopy), for A is still "
+    "needed."
 )
 def in_place(model, name, num_classes):
     return _put(model, name, _new(model.get_submodule(name), num_classes))
 
 
 @REPLACE.add(
-    "the copy is shallow: the layers are shared, so training the new model changes the old one. Use copy.deepcopy."
+    "the copy is shallow: the layers are shared, so training the new model changes the old one. Use "
+    "copy.deepcopy."
 )
 def shallow_copy(model, name, num_classes):
     new = copy.copy(model)
@@ -289,8 +294,8 @@ def shallow_copy(model, name, num_classes):
 
 
 @REPLACE.add(
-    "Sequential(*children[:-1], head) is another network: what forward did between the layers is lost, the names too, "
-    "and the layers are shared with the given model."
+    "Sequential(*children[:-1], head) is another network: what forward did between the layers is lost, the "
+    "names too, and the layers are shared with the given model."
 )
 def sequential_of_the_rest(model, name, num_classes):
     *body, _ = model.children()
