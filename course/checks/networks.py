@@ -226,6 +226,8 @@ _LISTS = {
     "hooks": ("Lost its own hook", "Your hook is still there on"),
     "asks for gradients": ("Asks for no gradient, but should", "Asks for a gradient, but should not"),
     "training": ("In evaluation mode, but should be in training mode", "In training mode, but should not be"),
+    "learning rates": ("Missing rates", "Wrong rates"),
+    "returns": ("Missing", "Not expected"),
     "state_dict": ("Missing in the state_dict", "New in the state_dict"),
 }
 
@@ -235,5 +237,7 @@ def explain(key: str, expected: list[str], got: list[str]) -> str:
     lacks = ", ".join(name for name in expected if name not in got)
     adds = ", ".join(name for name in got if name not in expected)
     missing, extra = _LISTS.get(key.rpartition(": ")[2], ("", ""))
+    if extra and not lacks and not adds:
+        return f"The {len(expected)} that were expected, in another order or number: {', '.join(got)}."
     said = [f"{text}: {names}." for text, names in ((missing, lacks), (extra, adds)) if text and names]
     return " ".join(said)

@@ -186,7 +186,10 @@ class _Session:
             groups.append(" ".join(names.get(id(p), "a stranger") for p in params))
             rates.append(group["lr"])
         notes.write(key, [cut(text) for text in groups])
-        notes.write(f"{step.name}: learning rates", _numbers(rates, self.probe.dtype))
+        # As text: two right ways to multiply differ in the last digit, and numbers ask for work on tensors.
+        numbers = all(type(rate) in (int, float) for rate in rates)
+        shown = [f"{rate:.6g}" for rate in rates] if numbers else _instead(rates[0], "a float as lr")
+        notes.write(f"{step.name}: learning rates", shown)
 
     # --- Ours -----------------------------------------------------------------------------------------------
 

@@ -3,8 +3,26 @@
 `RIGHT[exercise][way of writing it]` is the function or class, as a student might hand it in.
 """
 
-from right_answers import batch_norm_functions, batch_norm_layers, fusing, other_norms, preprocessing
+from right_answers import (
+    batch_norm_functions,
+    batch_norm_layers,
+    fusing,
+    other_norms,
+    preprocessing,
+    transfer_features,
+    transfer_surgery,
+    transfer_training,
+)
 
-MODULES = (preprocessing, batch_norm_functions, batch_norm_layers, other_norms, fusing)
+MODULES = (
+    preprocessing,
+    batch_norm_functions,
+    batch_norm_layers,
+    other_norms,
+    fusing,
+    transfer_surgery,
+    transfer_features,
+    transfer_training,
+)
 
 RIGHT = {exercise: ways for module in MODULES for exercise, ways in module.RIGHT.items()}

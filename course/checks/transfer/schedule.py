@@ -156,7 +156,13 @@ GRADUAL_UNFREEZE = Exercise(
             tuple(f"call {i}, epoch {i}: asks" for i in range(4)),
         ),
         Aspect("back to epoch 0", "schedule", "back", ("call 1, epoch 0: asks", "call 2, epoch 2: asks")),
-        Aspect("resumed at epoch 2", "schedule", "resumed", ("call",), hidden=True),
+        Aspect(
+            "resumed at epoch 2",
+            "schedule",
+            "resumed",
+            ("call 0, epoch 2: returns", "call 0, epoch 2: asks"),
+            hidden=True,
+        ),
         Aspect(
             "every=3",
             "schedule",

@@ -37,7 +37,7 @@ def _extract_probes(seed: int) -> dict[str, Probe]:
         return NetworkProbe(network, values(draw, network), steps, **options)
 
     x, image = draw.normal(3, 4), draw.normal(3, 1, 4, 4)
-    wrong = draw.normal(3, 1, 6, 6)  # the features work with it, the linear head does not
+    wrong = draw.normal(3, 2, 4, 4)  # two channels, where the first convolution wants one
     return {
         "pictures": probe(
             pictures(),
