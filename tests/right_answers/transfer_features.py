@@ -108,22 +108,6 @@ def probe_by_gradient_descent(features, labels, weight_decay=1e-3):
     return layer
 
 
-def probe_by_torch_optim(features, labels, weight_decay=1e-3):
-    """Adam with a rate that falls, the penalty only on the weight."""
-    layer = nn.Linear(features.size(1), labels.unique().numel(), dtype=features.dtype)
-    optimizer = torch.optim.Adam(layer.parameters(), lr=0.3)
-    steps = 600
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: (1 - i / steps) ** 2)
-    for _ in range(steps):
-        loss = nn.functional.nll_loss(layer(features).log_softmax(-1), labels)
-        loss = loss + weight_decay * layer.weight.pow(2).sum() / 2
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    return layer
-
-
 # --- retrieve -----------------------------------------------------------------------------------------------
 
 
@@ -176,7 +160,6 @@ RIGHT = {
         "LBFGS": probe_by_lbfgs,
         "Newton": probe_by_newton,
         "Nesterov by hand": probe_by_gradient_descent,
-        "Adam": probe_by_torch_optim,
     },
     "retrieve": {
         "cosine_similarity, argsort": retrieve_by_argsort,
