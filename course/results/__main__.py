@@ -4,10 +4,10 @@ import argparse
 import sys
 
 from course.data import LOADERS, DataUnavailable
-from course.results import batch_norm, path_of, tables
+from course.results import batch_norm, path_of, tables, transfer
 from course.results.runner import Record, complete
 
-LESSONS = {"03_batch_norm": batch_norm}
+LESSONS = {"03_batch_norm": batch_norm, "06_transfer_learning": transfer}
 
 
 def main(arguments: list[str] | None = None) -> int:
