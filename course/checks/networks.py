@@ -135,6 +135,7 @@ class NetworkProbe:
         training: its mode before the first step.
         evaluating: submodules that are in evaluation mode in spite of that.
         frozen: parameters that ask for no gradient.
+        hooked: submodules on which somebody else has a hook.
         dtype: of the network.
         note: what the student should know about the network.
         looks_at: beginnings of the keys under which something is written down.
@@ -146,6 +147,7 @@ class NetworkProbe:
     training: bool = True
     evaluating: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
+    hooked: tuple[str, ...] = ()
     dtype: torch.dtype = torch.float64
     note: str = ""
     looks_at: tuple[str, ...] = ("",)
@@ -215,7 +217,13 @@ def build(probe: NetworkProbe) -> nn.Module:
     model.train(probe.training)
     for name in probe.evaluating:
         model.get_submodule(name).eval()
+    for name in probe.hooked:
+        model.get_submodule(name).register_forward_hook(_somebody_else)
     return model
+
+
+def _somebody_else(module: nn.Module, inputs: Any, output: Any) -> None:
+    """A hook that does nothing and should stay where it is."""
 
 
 # --- Words --------------------------------------------------------------------------------------------------
@@ -223,11 +231,13 @@ def build(probe: NetworkProbe) -> nn.Module:
 _LISTS = {
     "moved": ("Did not change, but should", "Changed, but should stay bit by bit as it was"),
     "modes": ("", "Left in another mode than before"),
-    "hooks": ("Lost its own hook", "Your hook is still there on"),
+    "hooks": ("A hook of somebody else is gone from", "Your hook is still there on"),
     "asks for gradients": ("Asks for no gradient, but should", "Asks for a gradient, but should not"),
     "training": ("In evaluation mode, but should be in training mode", "In training mode, but should not be"),
     "learning rates": ("Missing rates", "Wrong rates"),
     "returns": ("Missing", "Not expected"),
+    "shared": ("", "Shares memory with the given model"),
+    "rows of the given model": ("", "Has rows of the given model"),
     "state_dict": ("Missing in the state_dict", "New in the state_dict"),
 }
 

@@ -155,6 +155,8 @@ class _Session:
                     return
                 notes.write(f"{step.name}: a model", True)
                 notes.write(key, "a new model" if returned is not target else "the model itself")
+                if "returned" in self.networks:
+                    notes.write(f"{step.name}: shared", _shared(returned, self.networks["returned"]))
                 self.networks["returned"] = returned
             case "tensor":
                 notes.take(key, returned)
@@ -225,7 +227,7 @@ class _Session:
         notes.write(f"{name}: modules", [cut(each) for each in kinds])
         for key, value in state.items():
             notes.take(f"{name}: value of {key}", value)
-        notes.write(f"{name}: values of its own", _own_values(network, self.networks["model"]))
+        notes.write(f"{name}: shared", _shared(network, self.networks["model"]))
         notes.write(f"{name}: rows of the given model", _same_rows(state, self.probe.state))
         notes.write(f"{name}: dtypes", sorted({str(value.dtype) for value in state.values()}))
 
@@ -294,11 +296,11 @@ def _moved(before: Mapping[str, Tensor], network: nn.Module) -> list[str]:
         ]
 
 
-def _own_values(network: nn.Module, model: nn.Module) -> list[str]:
-    """Names in the network's state_dict that share no memory with the model's."""
+def _shared(network: nn.Module, model: nn.Module) -> list[str]:
+    """Names in the network's state_dict that share memory with the model's."""
     with unlogged():
         taken = {value.data_ptr() for value in model.state_dict().values()}
-        return [cut(key) for key, value in network.state_dict().items() if value.data_ptr() not in taken]
+        return [cut(key) for key, value in network.state_dict().items() if value.data_ptr() in taken]
 
 
 def _same_rows(state: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
@@ -345,7 +347,8 @@ def _hooked(network: nn.Module) -> Iterator[str]:
     """Modules with a hook of any kind."""
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     for name, module in network.named_modules():
-        if any(getattr(module, kind, None) for kind in kinds):
-            yield name or ROOT
+        count = sum(len(getattr(module, kind, None) or ()) for kind in kinds)
+        if count:
+            yield f"{name or ROOT} ({count})"
     if any(getattr(nn.modules.module, f"_global{kind}", None) for kind in kinds):
         yield "all modules"

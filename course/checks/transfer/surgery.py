@@ -50,8 +50,9 @@ def _extract_probes(seed: int) -> dict[str, Probe]:
         "skip": probe(_skipping(), _extract("skip", x, "body"), _extract("inside", x, "body.inner.norm")),
         "dropout": probe(_dropping(), _extract("dropout", x, "drop"), _extract("head", x, "head")),
         "evaluating": probe(rows(), _extract("evaluation", x, "block2"), training=False),
-        "mixed": probe(rows(), _extract("mixed", x, "block2.relu"), evaluating=("block1", "block1.linear")),
+        "mixed": probe(rows(), _extract("mixed", x, "block2.relu"), evaluating=("block1", "block2.norm")),
         "frozen": probe(rows(), _extract("frozen", x, "block1"), frozen=("head.weight",)),
+        "hooked": probe(rows(), _extract("hooked", x, "block2"), hooked=("block1.norm", "block2")),
         "again": probe(rows(), _extract("first", x, "head"), _extract("second", draw.normal(2, 4), "head")),
         "one row": probe(rows(), _extract("one row", draw.normal(1, 4), "block1")),
         "error": probe(
@@ -93,6 +94,7 @@ EXTRACT_FEATURES = Exercise(
         Aspect("modes as before", "no-trace", "nested", ("features.3: modes",)),
         Aspect("modes of a model with a part in evaluation mode", "no-trace", "mixed", ("mixed: modes",)),
         Aspect("no hook stays", "no-trace", "nested", ("features.3: hooks",)),
+        Aspect("hooks of others stay", "no-trace", "hooked", ("hooked: hooks",)),
         Aspect("the model's values as before", "no-trace", "nested", ("features.3: moved",)),
         Aspect("gradients are on again", "no-trace", "nested", ("features.3: gradients enabled",)),
         Aspect("what asks for gradients", "no-trace", "frozen", ("frozen: other wishes",)),
@@ -145,6 +147,7 @@ def _replace_probes(seed: int) -> dict[str, Probe]:
             Load(head),
             Evaluate("evaluation", x, of="returned"),
             Train("step", x, source.normal(len(x), classes), of="returned"),
+            Call("again", "model", {"name": name, "num_classes": classes}),
         )
         return NetworkProbe(network, state, steps, **options)
 
@@ -205,7 +208,8 @@ REPLACE_HEAD = Exercise(
         Aspect(
             "training the new one leaves it alone", "original", "pictures", ("step, the given model: moved",)
         ),
-        Aspect("no memory is shared", "original", "pictures", _new("values of its own")),
+        Aspect("a second call has a head of its own", "original", "pictures", ("again: shared",)),
+        Aspect("no memory is shared", "original", "pictures", _new("shared")),
         Aspect(
             "a head inside a block",
             "original",
