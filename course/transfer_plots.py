@@ -1,7 +1,7 @@
 """The plots of lesson 06: pictures in rows, who is frozen when, neighbours, and strategies side by side.
 
 Like the plots in `course.plotting`, each function takes ``ax`` (without it, a new figure), returns it, and
-draws numbers that the lesson has computed. Wherever a colour says something, a text, a mark or a place says it too.
+draws numbers that the lesson has computed. What a colour says, a text, a mark or a place says as well.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -134,7 +134,7 @@ def decision_panel(
 def paired_draws(
     arms: Mapping[str, Sequence[float]], deck: Mapping[str, float], ax: Axes | None = None
 ) -> Axes:
-    """Draw one column per arm with a dot per draw; lines join equal draws, diamonds are the deck's numbers."""
+    """Draw one column per arm with a dot per draw; lines join equal draws, diamonds are deck numbers."""
     ax = ax or new_axes(1.9 * len(arms) + 1.5, 4)
     values = np.array(list(arms.values()))  # (arms, draws)
     ax.plot(range(len(arms)), values, "-", color=GREY, linewidth=0.6, alpha=0.5)
