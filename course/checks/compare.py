@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from course.checks.framework import Aspect, Probe, Tolerance
+from course.checks.networks import explain
 from course.checks.plain import Observation, Trouble, Value, cut, is_timeout, is_trouble
 
 
@@ -149,9 +150,14 @@ def _compare_plain(key: str, expected: Value, got: Value) -> Symptom | None:
     # Of the same type, for True == 1, and a tensor's == is no answer.
     if type(got) is type(expected) and got == expected:
         return None
-    advice = _names(key, expected, got) if isinstance(expected, list) and isinstance(got, list) else ""
-    if advice and len(expected) + len(got) > 16:
-        return Symptom("value", f"{len(got)} names, expected {len(expected)}", advice)
+    advice = ""
+    if isinstance(expected, list) and isinstance(got, list):
+        sentence = cut(explain(key, expected, got))
+        if sentence:
+            return Symptom("value", textwrap.shorten(sentence, 90, placeholder=" ..."), sentence)
+        advice = _names(key, expected, got)
+        if len(expected) + len(got) > 16:
+            return Symptom("value", f"{len(got)} names, expected {len(expected)}", advice)
     return Symptom("value", f"expected {_shown(expected)}, got {_shown(got)}", advice)
 
 

@@ -26,6 +26,7 @@ from torch import Tensor
 from course.checks.building import BuildingStep
 from course.checks.changing import ChangeProbe
 from course.checks.drawing import DrawingProbe
+from course.checks.networks import NetworkProbe
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class ModuleProbe:
     draws: bool = True
 
 
-Probe = CallProbe | ModuleProbe | DrawingProbe | ChangeProbe
+Probe = CallProbe | ModuleProbe | DrawingProbe | ChangeProbe | NetworkProbe
 
 
 class Draw:

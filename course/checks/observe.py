@@ -33,6 +33,7 @@ from course.checks.framework import (
     Reload,
     Step,
 )
+from course.checks.networks import NetworkProbe
 from course.checks.plain import Observation, Trouble, Value, cut, is_timeout, plain, trouble, type_name
 from course.checks.surroundings import (
     OperatorLog,
@@ -45,6 +46,7 @@ from course.checks.surroundings import (
     time_limited,
     unlogged,
 )
+from course.checks.train_steps import observe_network
 
 TIME_LIMIT = 5.0
 """Seconds that one probe may take; a right solution takes milliseconds."""
@@ -184,6 +186,8 @@ def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
             observe_drawing(student, probe, notes)
         elif isinstance(probe, ChangeProbe):
             _observe_change(student, probe, notes)
+        elif isinstance(probe, NetworkProbe):
+            observe_network(student, probe, notes)
         else:
             _observe_module(student, probe, notes)
     except _Missing as missing:
@@ -285,6 +289,7 @@ def _record_layer(returned: Any, probe: CallProbe, arguments: Mapping[str, Any],
             "sizes of the layer",
             "parameters of the layer",
             "output of the layer",
+            "asks for gradients",
         ):
             notes.write(key, nothing)
         return
@@ -292,6 +297,7 @@ def _record_layer(returned: Any, probe: CallProbe, arguments: Mapping[str, Any],
     notes.write("is a new layer", all(returned is not value for value in arguments.values()))
     sizes = [cut(str(getattr(returned, name, None))) for name in ("in_features", "out_features")]
     notes.write("sizes of the layer", sizes)
+    notes.write("asks for gradients", all(value.requires_grad for value in returned.parameters()))
     notes.write("parameters of the layer", [name for name, _ in returned.named_parameters()])
     for name, value in returned.named_parameters():
         notes.take(f"{name} of the layer", value)

@@ -35,6 +35,8 @@ _WITH_PRIVATE = {module.__file__: module.__name__ for module in (torch.nn.init, 
 _SHORTCUTS.update(_WITH_PRIVATE)
 """Modules of torch whose work cannot be told from a student's by its operators."""
 
+_SHORTCUTS[torch._lowrank.__file__] = "torch"
+
 _READ_OUTS = {"numpy", "tolist", "data_ptr", "__array__", "__dlpack__"}
 """What takes the numbers out of a tensor without an operator, to compute with them elsewhere."""
 
@@ -182,6 +184,21 @@ class OperatorLog(TorchDispatchMode):
         self._nodes.update(type(node).__name__ for node in torchs)
         hooked = RemovableHandle.next_id != self._hooks
         return contextlib.nullcontext() if hooked or len(torchs) < len(found) else unlogged()
+
+    @contextlib.contextmanager
+    def calls(self) -> Iterator[None]:
+        """Context in which functions are noted that run no operator, as those that freeze a layer."""
+
+        def note(frame: FrameType, event: str, _: Any) -> None:
+            if event == "call":
+                self._callers[id(frame.f_code)] = frame.f_code
+
+        before = sys.getprofile()
+        sys.setprofile(note)
+        try:
+            yield
+        finally:
+            sys.setprofile(before)
 
     def nodes(self) -> list[str]:
         """Kinds of torch's nodes in the graphs of the backward passes: "MulBackward0"."""

@@ -39,6 +39,7 @@ from course.checks.framework import (
     ModuleProbe,
     Reload,
 )
+from course.checks.networks import RECORDS as NETWORK_RECORDS
 from course.checks.plain import DTYPES, LONGEST_INT
 
 Message = tuple[Any, list[bytes]]
@@ -53,6 +54,7 @@ RECORDS = {
 }
 """The dataclasses that may travel."""
 RECORDS.update({kind.__name__: kind for kind in DRAWING_RECORDS})
+RECORDS.update({kind.__name__: kind for kind in NETWORK_RECORDS})
 
 DEEPEST = 16
 """How many containers may lie in one another; a probe needs five."""

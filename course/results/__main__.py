@@ -4,10 +4,15 @@ import argparse
 import sys
 
 from course.data import LOADERS, DataUnavailable
-from course.results import batch_norm, initialization, path_of, residual, tables
+from course.results import batch_norm, initialization, path_of, residual, tables, transfer
 from course.results.runner import Record, complete
 
-LESSONS = {"02_initialization": initialization, "03_batch_norm": batch_norm, "04_resnet": residual}
+LESSONS = {
+    "02_initialization": initialization,
+    "03_batch_norm": batch_norm,
+    "04_resnet": residual,
+    "06_transfer_learning": transfer,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

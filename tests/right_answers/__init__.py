@@ -11,11 +11,15 @@ from right_answers import (
     preprocessing,
     residual_blocks,
     residual_networks,
+    transfer_features,
+    transfer_surgery,
+    transfer_training,
 )
 
 MODULES = (
     *(preprocessing, batch_norm_functions, batch_norm_layers, other_norms, fusing),
     *(residual_blocks, residual_networks),
+    *(transfer_surgery, transfer_features, transfer_training),
 )
 
 RIGHT = {exercise: ways for module in MODULES for exercise, ways in module.RIGHT.items()}

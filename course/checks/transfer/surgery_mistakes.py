@@ -1,0 +1,414 @@
+"""How students get `extract_features` and `replace_head` wrong."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from course.checks.collect import Mistakes
+from course.training import evaluation_mode
+
+EXTRACT = Mistakes()
+REPLACE = Mistakes()
+
+
+# --- extract_features ---------------------------------------------------------------------------------------
+
+
+def _features(model, x, layer, keep=lambda inputs, output: output.detach().clone()):
+    """Run the model and keep something of the layer: the part of the work that is right."""
+    seen = []
+    handle = model.get_submodule(layer).register_forward_hook(
+        lambda _, inputs, output: seen.append(keep(inputs, output))
+    )
+    try:
+        with evaluation_mode(model), torch.no_grad():
+            model(x)
+    finally:
+        handle.remove()
+    return seen[-1]
+
+
+@EXTRACT.add(
+    "the network runs in training mode: batch norm uses the batch's statistics and moves its running ones, "
+    "dropout drops. Call eval() first."
+)
+def in_training_mode(model, x, layer):
+    seen = []
+    handle = model.get_submodule(layer).register_forward_hook(
+        lambda _, inputs, output: seen.append(output.detach().clone())
+    )
+    modes = [(module, module.training) for module in model.modules()]
+    try:
+        model.train()
+        with torch.no_grad():
+            model(x)
+    finally:
+        handle.remove()
+        for module, training in modes:
+            module.training = training
+    return seen[-1]
+
+
+@EXTRACT.add("the network runs in whatever mode it is in. Features are taken in evaluation mode.")
+def in_the_mode_it_is_in(model, x, layer):
+    seen = []
+    handle = model.get_submodule(layer).register_forward_hook(
+        lambda _, inputs, output: seen.append(output.detach().clone())
+    )
+    try:
+        with torch.no_grad():
+            model(x)
+    finally:
+        handle.remove()
+    return seen[-1]
+
+
+@EXTRACT.add("the network is left in evaluation mode. Put every module back in the mode that it had.")
+def left_in_evaluation_mode(model, x, layer):
+    model.eval()
+    return _features(model, x, layer)
+
+
+@EXTRACT.add(
+    "model.train() at the end puts every module in training mode, one that stood in evaluation mode too. "
+    "Restore the mode that each one had."
+)
+def left_in_training_mode(model, x, layer):
+    features = _features(model, x, layer)
+    model.train()
+    return features
+
+
+@EXTRACT.add(
+    "you restore the model's own mode for all of it. A frozen part may stand in evaluation mode inside a "
+    "model that trains: remember each module's mode."
+)
+def one_mode_for_all(model, x, layer):
+    training = model.training
+    try:
+        return _features(model, x, layer)
+    finally:
+        model.train(training)
+
+
+@EXTRACT.add(
+    "your hook stays on the layer, and there is one more with each call. Remove it: handle.remove()."
+)
+def hook_stays(model, x, layer):
+    seen = []
+    model.get_submodule(layer).register_forward_hook(
+        lambda _, inputs, output: seen.append(output.detach().clone())
+    )
+    with evaluation_mode(model), torch.no_grad():
+        model(x)
+    return seen[-1]
+
+
+@EXTRACT.add("when the forward pass raises, your hook stays. Remove it in a finally.")
+def hook_stays_after_an_error(model, x, layer):
+    seen = []
+    handle = model.get_submodule(layer).register_forward_hook(
+        lambda _, inputs, output: seen.append(output.detach().clone())
+    )
+    with evaluation_mode(model), torch.no_grad():
+        model(x)
+    handle.remove()
+    return seen[-1]
+
+
+@EXTRACT.add("when the forward pass raises, the modes are not put back. Put them back in a finally.")
+def mode_stays_after_an_error(model, x, layer):
+    seen = []
+    modes = [(module, module.training) for module in model.modules()]
+    handle = model.get_submodule(layer).register_forward_hook(
+        lambda _, inputs, output: seen.append(output.detach().clone())
+    )
+    model.eval()
+    try:
+        with torch.no_grad():
+            model(x)
+    finally:
+        handle.remove()
+    for module, training in modes:
+        module.training = training
+    return seen[-1]
+
+
+@EXTRACT.add("after an error nothing is cleaned up: neither hook nor modes. Use try and finally.")
+def nothing_restored_after_an_error(model, x, layer):
+    seen = []
+    modes = [(module, module.training) for module in model.modules()]
+    handle = model.get_submodule(layer).register_forward_hook(
+        lambda _, inputs, output: seen.append(output.detach().clone())
+    )
+    model.eval()
+    with torch.no_grad():
+        model(x)
+    handle.remove()
+    for module, training in modes:
+        module.training = training
+    return seen[-1]
+
+
+@EXTRACT.add("the error of the forward pass is swallowed. Clean up, and let it go on (finally, not except).")
+def error_swallowed(model, x, layer):
+    try:
+        return _features(model, x, layer)
+    except Exception:
+        return torch.zeros(len(x), 1, dtype=x.dtype)
+
+
+@EXTRACT.add(
+    "the features keep their graph, and with it the memory of every layer before. Run the model under "
+    "torch.no_grad()."
+)
+def graph_kept(model, x, layer):
+    seen = []
+    handle = model.get_submodule(layer).register_forward_hook(
+        lambda _, inputs, output: seen.append(output.clone())
+    )
+    try:
+        with evaluation_mode(model), torch.enable_grad():
+            model(x)
+    finally:
+        handle.remove()
+    return seen[-1]
+
+
+@EXTRACT.add(
+    "the layer after this one changed your features: nn.ReLU(inplace=True) writes into its input. Keep a "
+    "clone."
+)
+def overwritten_in_place(model, x, layer):
+    return _features(model, x, layer, lambda inputs, output: output.detach())
+
+
+@EXTRACT.add(
+    "this is what goes into the layer. A forward hook gets (module, inputs, output): take the output."
+)
+def input_of_the_layer(model, x, layer):
+    return _features(model, x, layer, lambda inputs, output: inputs[0].detach().clone())
+
+
+@EXTRACT.add("the features are flattened. Return the layer's output as it is; the caller may want the maps.")
+def flattened(model, x, layer):
+    return _features(model, x, layer).flatten(1)
+
+
+@EXTRACT.add("the maps are averaged over height and width. Return the layer's output as it is.")
+def pooled(model, x, layer):
+    features = _features(model, x, layer)
+    return features.mean(dim=(2, 3)) if features.dim() == 4 else features
+
+
+@EXTRACT.add("this is what the whole network puts out. Return the output of the layer that was named.")
+def output_of_the_network(model, x, layer):
+    with evaluation_mode(model), torch.no_grad():
+        return model(x)
+
+
+@EXTRACT.add(
+    "you call the children one after the other. That leaves out what forward does between them: a flatten, a "
+    "sum. Call model(x) and listen with a hook."
+)
+def children_one_after_the_other(model, x, layer):
+    names = layer.split(".")
+    with evaluation_mode(model), torch.no_grad():
+        for name in names:
+            for child_name, child in model.named_children():
+                if child_name == name and name != names[-1]:
+                    model = child
+                    break
+                x = child(x)
+                if child_name == name:
+                    return x.clone()
+    return x
+
+
+@EXTRACT.add(
+    "only the first part of the name is used. Names have dots, 'features.3': model.get_submodule finds them."
+)
+def first_part_of_the_name(model, x, layer):
+    return _features(model, x, layer.split(".")[0])
+
+
+@EXTRACT.add(
+    "gradients stay switched off for the rest of the notebook. Use `with torch.no_grad():`, which ends by "
+    "itself."
+)
+def gradients_stay_off(model, x, layer):
+    features = _features(model, x, layer)
+    torch.set_grad_enabled(False)
+    return features
+
+
+@EXTRACT.add(
+    "model.requires_grad_(False) freezes the caller's model for good. torch.no_grad() is enough here."
+)
+def model_frozen(model, x, layer):
+    model.requires_grad_(False)
+    return _features(model, x, layer)
+
+
+# --- replace_head -------------------------------------------------------------------------------------------
+
+
+def _new(old, num_classes, **options):
+    """A fresh layer like the old one: the part of the work that is right."""
+    arguments = {"bias": old.bias is not None, "device": old.weight.device, "dtype": old.weight.dtype}
+    return nn.Linear(old.in_features, num_classes, **(arguments | options)).train(old.training)
+
+
+def _put(model, name, layer):
+    parent, _, child = name.rpartition(".")
+    setattr(model.get_submodule(parent), child, layer)
+    return model
+
+
+@REPLACE.add(
+    "you change the given model itself: its own head is gone. Work on a copy (copy.deepcopy), for A is still "
+    "needed."
+)
+def in_place(model, name, num_classes):
+    return _put(model, name, _new(model.get_submodule(name), num_classes))
+
+
+@REPLACE.add(
+    "the copy is shallow: the layers are shared, so training the new model changes the old one. Use "
+    "copy.deepcopy."
+)
+def shallow_copy(model, name, num_classes):
+    new = copy.copy(model)
+    new._modules = dict(model._modules)
+    parent, _, child = name.rpartition(".")
+    inner, path = new, parent.split(".") if parent else []
+    for step in path:
+        inner._modules[step] = copy.copy(inner._modules[step])
+        inner = inner._modules[step]
+        inner._modules = dict(inner._modules)
+    inner._modules[child] = _new(model.get_submodule(name), num_classes)
+    return new
+
+
+@REPLACE.add(
+    "Sequential(*children[:-1], head) is another network: what forward did between the layers is lost, the "
+    "names too, and the layers are shared with the given model."
+)
+def sequential_of_the_rest(model, name, num_classes):
+    *body, _ = model.children()
+    old = model.get_submodule(name)
+    return nn.Sequential(*body, nn.Flatten(), _new(old, num_classes))
+
+
+@REPLACE.add("the new layer stands behind the old head, which is still there. It takes the old one's place.")
+def head_appended(model, name, num_classes):
+    new = copy.deepcopy(model)
+    old = new.get_submodule(name)
+    return _put(
+        new,
+        name,
+        nn.Sequential(
+            old,
+            _new(old, num_classes, bias=True).__class__(
+                old.out_features, num_classes, dtype=old.weight.dtype
+            ),
+        ),
+    )
+
+
+@REPLACE.add(
+    "out_features is only a number to read: the weight still has its old shape. Make a new nn.Linear."
+)
+def only_the_number(model, name, num_classes):
+    new = copy.deepcopy(model)
+    new.get_submodule(name).out_features = num_classes
+    return new
+
+
+@REPLACE.add(
+    "the new head starts from rows of the old one, which know other classes. Start from a fresh nn.Linear."
+)
+def old_rows_kept(model, name, num_classes):
+    new = copy.deepcopy(model)
+    old = new.get_submodule(name)
+    head = _new(old, num_classes)
+    n = min(num_classes, old.out_features)
+    with torch.no_grad():
+        head.weight[:n] = old.weight[:n]
+        if old.bias is not None:
+            head.bias[:n] = old.bias[:n]
+    return _put(new, name, head)
+
+
+@REPLACE.add("the new head has no bias although the old one has one.")
+def bias_lost(model, name, num_classes):
+    new = copy.deepcopy(model)
+    return _put(new, name, _new(new.get_submodule(name), num_classes, bias=False))
+
+
+@REPLACE.add("the new head has a bias although the old one has none: bias=old.bias is not None.")
+def bias_added(model, name, num_classes):
+    new = copy.deepcopy(model)
+    return _put(new, name, _new(new.get_submodule(name), num_classes, bias=True))
+
+
+@REPLACE.add("the new head is float32 inside a float64 network. Make it with dtype=old.weight.dtype.")
+def other_dtype(model, name, num_classes):
+    new = copy.deepcopy(model)
+    return _put(new, name, _new(new.get_submodule(name), num_classes, dtype=torch.float32))
+
+
+@REPLACE.add("you replace the layer `fc` whatever the name says. Use the argument.")
+def always_fc(model, name, num_classes):
+    new = copy.deepcopy(model)
+    old = new.get_submodule(name)
+    new.fc = _new(old, num_classes)
+    return new
+
+
+@REPLACE.add(
+    "you replace the last child of the model. The head is the layer of the given name, which may lie deeper."
+)
+def last_child(model, name, num_classes):
+    new = copy.deepcopy(model)
+    last, _ = list(new.named_children())[-1]
+    setattr(new, last, _new(new.get_submodule(name), num_classes))
+    return new
+
+
+@REPLACE.add("the whole network starts anew: what the given model has learned is lost. Only the head is new.")
+def all_anew(model, name, num_classes):
+    new = copy.deepcopy(model)
+    for module in new.modules():
+        if hasattr(module, "reset_parameters"):
+            module.reset_parameters()
+    return _put(new, name, _new(new.get_submodule(name), num_classes))
+
+
+@REPLACE.add("the copy is frozen altogether. Replacing the head freezes nothing; that is another decision.")
+def all_frozen(model, name, num_classes):
+    new = copy.deepcopy(model).requires_grad_(False)
+    return _put(new, name, _new(new.get_submodule(name), num_classes))
+
+
+@REPLACE.add("the new head asks for no gradient, as the old one did. A new head must be able to learn.")
+def head_frozen_as_before(model, name, num_classes):
+    new = copy.deepcopy(model)
+    old = new.get_submodule(name)
+    return _put(new, name, _new(old, num_classes).requires_grad_(old.weight.requires_grad))
+
+
+@REPLACE.add("the frozen parameters of the model ask for gradients in the copy. Only the head is new.")
+def thawed(model, name, num_classes):
+    new = copy.deepcopy(model).requires_grad_(True)
+    return _put(new, name, _new(new.get_submodule(name), num_classes))
+
+
+@REPLACE.add("in_features and num_classes are swapped: nn.Linear(in_features, out_features).")
+def sizes_swapped(model, name, num_classes):
+    new = copy.deepcopy(model)
+    old = new.get_submodule(name)
+    return _put(new, name, nn.Linear(num_classes, old.in_features, dtype=old.weight.dtype))
