@@ -316,7 +316,9 @@ def answers_none(exercise: str) -> Callable[..., object]:
     return Student
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize(
+    "name", [name for name in EXERCISES if name != "clip_grad_value_"]
+)  # returns nothing
 def test_a_forgotten_return_is_not_taken_for_another_mistake(name: str) -> None:
     seen = examine(EXERCISES[name], answers_none(name), hidden=True, seed=0)
     assert seen.misconception is None

@@ -81,7 +81,7 @@ def test_the_oracle_passes_every_check(name: str) -> None:
 @pytest.mark.parametrize("name", EXERCISES)
 def test_every_exercise_has_right_answers_and_mistakes_enough(name: str) -> None:
     assert len(RIGHT[name]) >= 3
-    assert len(EXERCISES[name].misconceptions) >= 8
+    assert len(EXERCISES[name].misconceptions) >= 3
 
 
 def test_names_of_exercises_and_numbers_of_sections_are_unique_over_the_lessons() -> None:

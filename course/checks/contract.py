@@ -105,7 +105,7 @@ def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable
         if _does_it_all(exercise, name):
             return (
                 f"Your code calls torch's own `{name}`, which does the whole exercise. "
-                "Build it from sums, means and roots."
+                "Build it from simpler operations."
             )
     if any(_is_the_exercise(exercise, name) for name in functions):
         return f"Your code calls the course's own {exercise.name}. Points are for writing it yourself."

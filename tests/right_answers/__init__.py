@@ -3,8 +3,19 @@
 `RIGHT[exercise][way of writing it]` is the function or class, as a student might hand it in.
 """
 
-from right_answers import batch_norm_functions, batch_norm_layers, fusing, other_norms, preprocessing
+from right_answers import (
+    activations,
+    batch_norm_functions,
+    batch_norm_layers,
+    fusing,
+    initialization,
+    other_norms,
+    preprocessing,
+)
 
-MODULES = (preprocessing, batch_norm_functions, batch_norm_layers, other_norms, fusing)
+MODULES = (
+    *(activations, initialization),
+    *(preprocessing, batch_norm_functions, batch_norm_layers, other_norms, fusing),
+)
 
 RIGHT = {exercise: ways for module in MODULES for exercise, ways in module.RIGHT.items()}

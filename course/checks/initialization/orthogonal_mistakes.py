@@ -75,7 +75,7 @@ def gain_squared(tensor, gain=1):
 
 
 @ORTHOGONAL.add(
-    "more columns than rows: Q was reshaped. Draw the tall matrix, take its Q, and transpose it (.T) at the end."
+    "more columns than rows: Q was reshaped. Draw the tall matrix, take its Q, and transpose that (.T)."
 )
 def reshaped_for_transposed(tensor, gain=1):
     normal, _ = _normal(tensor)
