@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -255,6 +257,25 @@ def test_a_generator_of_ones_own_is_not_torchs(generator: torch.Generator) -> No
     assert "torch's generator" in seen.message
 
 
+def test_a_thread_does_not_hide_who_fills() -> None:
+    def student(tensor, gain=1.0):
+        thread = threading.Thread(target=nn.init.xavier_uniform_, args=(tensor, gain))
+        thread.start()
+        thread.join()
+        return tensor
+
+    assert "torch drew no random number" in verdict("xavier_uniform_", student).problem
+
+
+def test_numbers_from_numpy_are_told_where_to_come_from() -> None:
+    @torch.no_grad()
+    def student(tensor):
+        return tensor.copy_(torch.from_numpy(np.random.default_rng().normal(0, fan_in(tensor), tensor.shape)))
+
+    assert "with torch: normal_" in verdict("lecun_normal_", student, group="distribution").message
+    assert "torch's generator" in verdict("lecun_normal_", student, group="in-place").message
+
+
 def test_a_mistake_of_filling_costs_its_own_group_only() -> None:
     def student(tensor):
         return tensor.normal_(0, fan_in(tensor))  # an nn.Parameter refuses this
@@ -288,8 +309,6 @@ def test_the_unsafe_sigmoid_loses_the_autograd_point_alone() -> None:
 
 
 def test_a_number_from_numpy_counts_as_a_whole_number() -> None:
-    import numpy as np
-
     def student(tensor):
         if tensor.dim() < 2:
             raise ValueError("fewer than 2 dimensions")

@@ -586,7 +586,8 @@ def test_notes_of_another_type_are_not_accepted(key: str, value: object) -> None
         assert result["delegation"]
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+# Fans are whole numbers: they take no operation on tensors.
+@pytest.mark.parametrize("name", [name for name in EXERCISES if name != "calculate_fan_in_and_fan_out"])
 def test_work_without_a_trace_was_done_out_of_sight(name: str) -> None:
     for operators in ([], ["detach", "clone", "empty"]):
 

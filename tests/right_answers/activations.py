@@ -217,7 +217,7 @@ def elu_with_where(x, alpha=1.0):
 
 
 def elu_by_halves(x, alpha=1.0):
-    return torch.relu(x) + alpha * torch.expm1(-torch.relu(-x))
+    return x.clamp(min=0) + alpha * torch.expm1(x.clamp(max=0))
 
 
 def elu_with_masks(x, alpha=1.0):
