@@ -66,6 +66,7 @@ def orthogonal(rows: int, cols: int) -> Callable[[], Tensor]:
         (S.determinants, orthogonal(2, 2), S.DETERMINANTS.atol),
         (S.products, orthogonal(2, 2), S.PRODUCTS.atol),
         (S.products, orthogonal(4, 2), S.PRODUCTS.atol),
+        (S.fourth_powers, orthogonal(4, 2), S.FOURTH_POWERS.atol),
     ],
 )
 def test_a_tolerance_is_six_standard_deviations(
@@ -306,6 +307,26 @@ def test_the_unsafe_sigmoid_loses_the_autograd_point_alone() -> None:
 
     assert verdict("sigmoid", sigmoid, group="forward").passed
     assert verdict("sigmoid", sigmoid, group="autograd").misconception.name == "autograd_meets_infinity"
+
+
+@pytest.mark.parametrize("step", [10.0**-n for n in range(1, 9)])
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu"])
+def test_difference_quotients_are_no_formula(name: str, step: float) -> None:
+    function = getattr(activations, name)
+
+    def student(grad_output, x, **options):
+        wide = x.double()
+        rise = function(wide + step, **options) - function(wide - step, **options)
+        return (grad_output * rise / (2 * step)).to(x.dtype)
+
+    assert not verdict(f"{name}_backward", student, group="backward").passed
+
+
+def test_an_alpha_below_one_is_looked_at() -> None:
+    def elu(x, alpha=1.0):
+        return torch.where(x > 0, x, max(alpha, 1.0) * torch.expm1(x.clamp(max=0)))
+
+    assert not verdict("elu", elu).passed
 
 
 def test_a_number_from_numpy_counts_as_a_whole_number() -> None:

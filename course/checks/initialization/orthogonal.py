@@ -74,6 +74,11 @@ ORTHOGONAL = Exercise(
         ),
         _entries("the same, more rows than columns", "many tall", hidden=True),
         _entries("the same, more columns than rows", "many wide", hidden=True),
+        Aspect(
+            "every direction is equally likely",
+            *(_U, "many tall", FILLED, True, statistics.FOURTH_POWERS),
+            measure=statistics.fourth_powers,
+        ),
         _products("all entries have the same variance, no two go together", "many"),
         _products("the same, more rows than columns ", "many tall"),
         _products("the same, more columns than rows ", "many wide"),

@@ -136,6 +136,15 @@ def eigenvectors(tensor, gain=1):
     return _fill(tensor, vectors[:, : normal.shape[1]], transpose, gain)
 
 
+@ORTHOGONAL.add("a permutation with random signs is orthogonal, but most directions never come. Use a QR.")
+def signed_permutation(tensor, gain=1):
+    normal, transpose = _normal(tensor)
+    size = len(normal)
+    signs = 2 * torch.randint(0, 2, (size,)) - 1
+    permuted = torch.eye(size, dtype=normal.dtype)[torch.randperm(size)] * signs
+    return _fill(tensor, permuted[:, : normal.shape[1]], transpose, gain)
+
+
 @ORTHOGONAL.add(
     "uniform numbers under the QR prefer some directions: start from normal ones, which have none."
 )

@@ -139,6 +139,18 @@ PRODUCTS = Tolerance(
 )
 
 
+def fourth_powers(drawn: Tensor) -> Tensor:
+    """The mean fourth power of all entries: 3 / (n (n + 2)) for columns of length n, more when many are 0."""
+    return drawn.pow(4).mean()
+
+
+FOURTH_POWERS = Tolerance(
+    0.0,
+    6 * math.sqrt(2 * 0.04 / MATRICES),
+    "q**4 has variance 0.04 for n = 4; entries of a matrix go together",
+)
+
+
 # --- Tuned models -------------------------------------------------------------------------------------------
 
 
