@@ -117,7 +117,7 @@ def layer_histograms(
 
 
 def _one_layer(values: NDArray[Any], low: float, high: float, ax: Axes) -> None:
-    counts, edges = np.histogram(values.clip(low, high), bins=40, range=(low, high))
+    counts, edges = np.histogram(values, bins=40, range=(low, high))
     # One bin may hold nearly all (the zeros of a ReLU): it is cut off, so that the others stay visible.
     visible = np.sort(counts)[-2] or counts.max()
     ax.stairs(np.minimum(counts, 1.15 * visible), edges, fill=True, color=BLUE)

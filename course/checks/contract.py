@@ -15,7 +15,7 @@ from course.checks.compare import seen_by
 from course.checks.drawing import FillProbe
 from course.checks.framework import Aspect, ChangeProbe, Exercise, Probe, tensors_in, to_float64
 from course.checks.plain import Observation, are_texts
-from course.checks.surroundings import may_compute
+from course.checks.surroundings import draws, may_compute
 
 UNREADABLE = "What came back from your code's process was not what the check asked for."
 """Only code that reaches into the check itself gets to read this."""
@@ -23,6 +23,11 @@ UNREADABLE = "What came back from your code's process was not what the check ask
 OUT_OF_SIGHT = (
     "The numbers are right, but nothing that could compute them was seen: no operation on tensors, none of "
     "their numbers taken out. Compute in the function or method itself, not in another thread or process."
+)
+
+NOT_DRAWN = (
+    "The numbers look right, but nothing that could compute them was seen: torch drew no random number. "
+    "Draw in the function itself and with torch: normal_, uniform_, randn, rand."
 )
 
 
@@ -105,7 +110,7 @@ def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable
         if _does_it_all(exercise, name):
             return (
                 f"Your code calls torch's own `{name}`, which does the whole exercise. "
-                "Build it from sums, means and roots."
+                "Build it from simpler operations."
             )
     if any(_is_the_exercise(exercise, name) for name in functions):
         return f"Your code calls the course's own {exercise.name}. Points are for writing it yourself."
@@ -144,11 +149,12 @@ def _does_it_all(exercise: Exercise, name: str) -> bool:
 # --- Work out of sight --------------------------------------------------------------------------------------
 
 
-def computes(observation: Observation) -> bool:
-    """Whether the notes of what ran hold anything that could have computed a result."""
+def computes(observation: Observation, probe: Probe) -> bool:
+    """Whether the notes of what ran hold anything that could have computed a result, or drawn it."""
     if _names(observation, "read-outs"):
         return True
-    return may_compute(_names(observation, "operators") or ())
+    operators = _names(observation, "operators") or ()
+    return may_compute(operators) or (isinstance(probe, FillProbe) and draws(operators))
 
 
 def takes_work(aspect: Aspect, probe: Probe, expected: Observation) -> bool:
@@ -157,7 +163,7 @@ def takes_work(aspect: Aspect, probe: Probe, expected: Observation) -> bool:
     Those are neither constant, such as a weight that starts at 1, nor among the inputs. A function that sets
     some numbers of a network to constants computes nothing.
     """
-    if isinstance(probe, FillProbe | ChangeProbe):
+    if isinstance(probe, ChangeProbe):
         return False
     given = list(tensors_in(to_float64(probe)))
     values = (expected[key] for key in seen_by(aspect, expected))

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 
 from course.checks import contract
 from course.checks.compare import Symptom, compare, same
+from course.checks.drawing import FillProbe
 from course.checks.framework import (
     Aspect,
     CallProbe,
@@ -141,7 +142,8 @@ def examine(
         return verdict
     delegation = contract.judge_own_work(exercise, described, seen.values())
     if not delegation and _worked_out_of_sight(book, verdict.findings, seen):
-        delegation = contract.OUT_OF_SIGHT
+        drawing = any(isinstance(book.probes[name], FillProbe) for name in seen)
+        delegation = contract.NOT_DRAWN if drawing else contract.OUT_OF_SIGHT
     return replace(verdict, problem=delegation, delegation=delegation)
 
 
@@ -200,7 +202,9 @@ def _worked_out_of_sight(
     book: AnswerBook, findings: Iterable[Finding], seen: Mapping[str, Observation]
 ) -> bool:
     """Whether numbers are right that take work, where nothing was seen to compute them."""
-    unexplained = {name for name, observation in seen.items() if not contract.computes(observation)}
+    unexplained = {
+        name for name, observation in seen.items() if not contract.computes(observation, book.probes[name])
+    }
     return any(
         finding.aspect.probe in unexplained
         and finding.symptom is None

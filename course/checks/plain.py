@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, TypeGuard
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -74,6 +75,8 @@ def plain(value: Any) -> Value:
             return _plain_tensor(value)
     if isinstance(value, bool):
         return value
+    if isinstance(value, np.integer):
+        value = int(value)  # a whole number from numpy counts as well as one from Python
     if isinstance(value, int):
         value = int.__pos__(value)  # of a subclass, such as an enum, the number alone
         return value if value.bit_length() <= LONGEST_INT else trouble("type", "an int of many digits")

@@ -65,6 +65,11 @@ def may_compute(operators: Iterable[str]) -> bool:
     return not _COMPUTES_NOTHING.issuperset(operators)
 
 
+def draws(operators: Iterable[str]) -> bool:
+    """Whether any of the operators draws random numbers from torch's generator."""
+    return not set(_DRAWS.split()).isdisjoint(operators)
+
+
 class OutOfTime(BaseException):
     """The probe's time is over. Not an Exception, so that a student's `except Exception` does not eat it."""
 

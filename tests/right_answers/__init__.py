@@ -4,9 +4,11 @@
 """
 
 from right_answers import (
+    activations,
     batch_norm_functions,
     batch_norm_layers,
     fusing,
+    initialization,
     other_norms,
     preprocessing,
     residual_blocks,
@@ -17,6 +19,7 @@ from right_answers import (
 )
 
 MODULES = (
+    *(activations, initialization),
     *(preprocessing, batch_norm_functions, batch_norm_layers, other_norms, fusing),
     *(residual_blocks, residual_networks),
     *(transfer_surgery, transfer_features, transfer_training),

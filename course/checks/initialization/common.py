@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course.checks.framework import SINGLE, Aspect, CallProbe, Draw, Probe
+from course.checks.framework import SINGLE, Aspect, CallProbe, Draw, Probe, Tolerance
 
 FAR = (-1000.0, -100.0, 100.0, 1000.0)
 """exp overflows at 710 in float64 and at 89 in float32."""
@@ -54,10 +54,14 @@ def forward_probes(seed: int, **options: Any) -> dict[str, Probe]:
     return probes
 
 
-def backward_probes(seed: int, **options: Any) -> dict[str, Probe]:
-    """Probes of f_backward(grad_output, x), where autograd cannot do the work."""
+def backward_probes(seed: int, flat: float = 15.0, **options: Any) -> dict[str, Probe]:
+    """Probes of f_backward(grad_output, x), where autograd cannot do the work.
+
+    At x = flat the slope is about 1e-6. There no difference quotient has 7 right digits, and the formula has.
+    """
     draw, probes = Draw(seed + 1), {}
-    for name, x in _inputs(seed).items():
+    inputs_by_name = {**_inputs(seed), "flat": torch.tensor([flat, 0.95 * flat], dtype=torch.float64)}
+    for name, x in inputs_by_name.items():
         inputs = {"grad_output": apart(draw, *x.shape).to(x.dtype), "x": x}
         probes[name] = CallProbe(inputs, ("grad_x",), options, autograd=False, note=NOTES.get(name, ""))
     return probes
@@ -102,10 +106,14 @@ def autograd(group: str, *, smooth: bool) -> tuple[Aspect, ...]:
     return (*aspects, Aspect("autograd's gradient at x = 0", group, "zero", gradient)) if smooth else aspects
 
 
-def backward(group: str = "backward") -> tuple[Aspect, ...]:
-    """What is looked at in every f_backward."""
-    grad_x = ("grad_x",)
-    return (
+FORMULA = Tolerance(1e-7, 0.0, "a formula has 9 digits where 1 - s is 1e-6; no difference quotient has 7")
+
+
+def backward(*, smooth: bool) -> tuple[Aspect, ...]:
+    """What is looked at in every f_backward; with a kink, a difference quotient shows at x = 0."""
+    grad_x, group = ("grad_x",), "backward"
+    small = Aspect("a small slope, to 7 digits", group, "flat", grad_x, hidden=True, tolerance=FORMULA)
+    aspects = (
         Aspect("grad_x", group, "values", grad_x),
         Aspect("grad_x at x = 0", group, "zero", grad_x),
         Aspect("grad_x at x = ±1000", group, "far", grad_x),
@@ -114,3 +122,4 @@ def backward(group: str = "backward") -> tuple[Aspect, ...]:
         Aspect("±1000 in float32", group, "far, float32", grad_x, hidden=True, tolerance=SINGLE),
         Aspect("input that is not contiguous", group, "strided", grad_x, hidden=True),
     )
+    return (*aspects, small) if smooth else aspects

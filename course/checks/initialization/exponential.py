@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 from torch.nn import functional as F
 
@@ -20,14 +21,21 @@ from course.checks.initialization.common import (
 
 def _elu_probes(seed: int) -> dict[str, Probe]:
     probes = forward_probes(seed)
-    probes["alpha"] = dataclasses.replace(probes["values"], options={"alpha": 2.5}, note="alpha = 2.5")
+    for name, alpha in (("alpha", 2.5), ("small alpha", 0.3)):
+        note = f"alpha = {alpha}"
+        probes[name] = dataclasses.replace(probes["values"], options={"alpha": alpha}, note=note)
     return probes
 
 
 def _elu_backward_probes(seed: int) -> dict[str, Probe]:
-    probes = backward_probes(seed)
-    for name, source in (("alpha", "values"), ("alpha at zero", "zero")):
-        probes[name] = dataclasses.replace(probes[source], options={"alpha": 2.5}, note="alpha = 2.5")
+    probes = backward_probes(seed, flat=-15.0)
+    for name, source, alpha in (
+        ("alpha", "values", 2.5),
+        ("alpha at zero", "zero", 2.5),
+        ("small alpha", "values", 0.3),
+    ):
+        note = f"alpha = {alpha}"
+        probes[name] = dataclasses.replace(probes[source], options={"alpha": alpha}, note=note)
     return probes
 
 
@@ -41,6 +49,7 @@ ELU = Exercise(
     aspects=(
         *FORWARD,
         Aspect("alpha as an argument", "forward", "alpha", ("y",)),
+        Aspect("an alpha below 1", "forward", "small alpha", ("y",), hidden=True),
         *autograd("autograd", smooth=False),
         Aspect("the gradient with another alpha", "autograd", "alpha", ("gradient of x",), hidden=True),
     ),
@@ -56,8 +65,9 @@ ELU_BACKWARD = Exercise(
     oracle=derivative(F.elu),
     probes=_elu_backward_probes,
     aspects=(
-        *backward(),
+        *backward(smooth=True),
         Aspect("alpha as an argument", "backward", "alpha", ("grad_x",)),
+        Aspect("an alpha below 1", "backward", "small alpha", ("grad_x",), hidden=True),
         Aspect("another alpha at x = 0", "backward", "alpha at zero", ("grad_x",), hidden=True),
     ),
     misconceptions=tuple(mistakes.ELU_BACKWARD),
@@ -82,8 +92,8 @@ SELU_BACKWARD = Exercise(
     signature="grad_output, x",
     section="2.3",
     oracle=derivative(F.selu),
-    probes=backward_probes,
-    aspects=backward(),
+    probes=partial(backward_probes, flat=-15.0),
+    aspects=backward(smooth=True),
     misconceptions=tuple(mistakes.SELU_BACKWARD),
     shortcuts=(".elu_backward", "selu_backward", "autograd"),
 )

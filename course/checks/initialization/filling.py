@@ -15,13 +15,13 @@ from course.checks.framework import Aspect, Exercise, Probe
 from course.checks.initialization import filling_mistakes as mistakes
 from course.checks.initialization import statistics
 
-DENSE, CONV = (30, 50), (8, 5, 3, 4)
-"""Fans 50 and 30, and 60 and 96: far enough apart for the tolerance of 4 %."""
+DENSE, CONV, CONV1D = (30, 50), (8, 5, 3, 4), (8, 12, 5)
+"""Fans 50 and 30, 60 and 96, 60 and 40: far enough apart for the tolerance of 4 %."""
 
 
 def _probe(name: str, seed: int, options: Mapping[str, Any]) -> FillProbe:
     """A probe that draws enough numbers; its name says into what."""
-    shape = CONV if name.startswith("conv") else DENSE
+    shape = CONV1D if name == "conv1d" else CONV if name.startswith("conv") else DENSE
     return FillProbe(
         shape,
         options,
@@ -35,7 +35,7 @@ def _probe(name: str, seed: int, options: Mapping[str, Any]) -> FillProbe:
 
 def filling_probes(variants: Mapping[str, Mapping[str, Any]]) -> Callable[[int], dict[str, Probe]]:
     """Probes of an initializer: name → options, and those that every initializer has."""
-    named = {"dense": {}, "conv": {}, **variants, "float32": {}, "strided": {}}
+    named = {"dense": {}, "conv": {}, **variants, "conv1d": {}, "float32": {}, "strided": {}}
 
     def probes(seed: int) -> dict[str, Probe]:
         drawn: dict[str, Probe] = {
@@ -87,6 +87,7 @@ DISTINCT = Aspect(
 )
 OTHERS = (
     DISTINCT,
+    std("one kernel axis (Conv1d)", "conv1d", hidden=True),
     std("a float32 tensor", "float32", hidden=True),
     std("a tensor that is not contiguous", "strided", hidden=True),
 )
@@ -108,6 +109,7 @@ def _exercise(
     variants: Mapping[str, Mapping[str, Any]],
     aspects: tuple[Aspect, ...],
     misconceptions: Mistakes,
+    shortcuts: tuple[str, ...] = (),
 ) -> Exercise:
     return Exercise(
         name=name,
@@ -118,7 +120,7 @@ def _exercise(
         probes=filling_probes(variants),
         aspects=(*aspects, *OTHERS, *PLACE),
         misconceptions=tuple(misconceptions),
-        shortcuts=(name.rstrip("_"),),
+        shortcuts=shortcuts or (name.rstrip("_"),),
     )
 
 
@@ -159,6 +161,7 @@ _HE = {
     "fan_out": {"mode": "fan_out"},
     "relu": {"a": 0.7, "nonlinearity": "relu"},
     "linear": {"nonlinearity": "linear"},
+    "tanh": {"nonlinearity": "tanh"},
     "conv, fan_out": {"a": 2.0, "mode": "fan_out"},
 }
 _HE_SIGNATURE = 'tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"'
@@ -177,6 +180,7 @@ KAIMING_UNIFORM = _exercise(
         bound("mode fan_out", "fan_out"),
         bound("nonlinearity linear", "linear"),
         bound("nonlinearity relu, where a does not count", "relu", hidden=True),
+        bound("nonlinearity tanh", "tanh", hidden=True),
         bound("a convolution with a and fan_out", "conv, fan_out", hidden=True),
     ),
     mistakes.KAIMING_UNIFORM,
@@ -195,6 +199,7 @@ KAIMING_NORMAL = _exercise(
         std("mode fan_out", "fan_out"),
         std("nonlinearity linear", "linear"),
         std("nonlinearity relu, where a does not count", "relu", hidden=True),
+        std("nonlinearity tanh", "tanh", hidden=True),
         std("a convolution with a and fan_out", "conv, fan_out", hidden=True),
         TAIL,
     ),
@@ -219,6 +224,7 @@ LECUN_NORMAL = _exercise(
         TAIL,
     ),
     mistakes.LECUN_NORMAL,
+    shortcuts=("lecun_normal", "kaiming_normal"),
 )
 
 

@@ -75,7 +75,7 @@ def gain_squared(tensor, gain=1):
 
 
 @ORTHOGONAL.add(
-    "more columns than rows: Q was reshaped. Draw the tall matrix, take its Q, and transpose it (.T) at the end."
+    "more columns than rows: Q was reshaped. Draw the tall matrix, take its Q, and transpose that (.T)."
 )
 def reshaped_for_transposed(tensor, gain=1):
     normal, _ = _normal(tensor)
@@ -134,6 +134,15 @@ def eigenvectors(tensor, gain=1):
     square = torch.randn(len(normal), len(normal), dtype=normal.dtype)
     vectors = torch.linalg.eigh(square + square.T).eigenvectors
     return _fill(tensor, vectors[:, : normal.shape[1]], transpose, gain)
+
+
+@ORTHOGONAL.add("a permutation with random signs is orthogonal, but most directions never come. Use a QR.")
+def signed_permutation(tensor, gain=1):
+    normal, transpose = _normal(tensor)
+    size = len(normal)
+    signs = 2 * torch.randint(0, 2, (size,)) - 1
+    permuted = torch.eye(size, dtype=normal.dtype)[torch.randperm(size)] * signs
+    return _fill(tensor, permuted[:, : normal.shape[1]], transpose, gain)
 
 
 @ORTHOGONAL.add(

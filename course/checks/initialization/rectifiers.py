@@ -43,7 +43,7 @@ RELU_BACKWARD = Exercise(
     section="2.3",
     oracle=derivative(torch.relu),
     probes=backward_probes,
-    aspects=backward(),
+    aspects=backward(smooth=False),
     misconceptions=tuple(mistakes.RELU_BACKWARD),
     shortcuts=("relu_backward", "threshold_backward", "autograd"),
 )
@@ -92,7 +92,7 @@ LEAKY_RELU_BACKWARD = Exercise(
     oracle=derivative(F.leaky_relu),
     probes=_leaky_backward_probes,
     aspects=(
-        *backward(),
+        *backward(smooth=False),
         Aspect("negative_slope as an argument", "backward", "slope", ("grad_x",)),
         Aspect("the same at x = 0", "backward", "slope at zero", ("grad_x",), hidden=True),
     ),

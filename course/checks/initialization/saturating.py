@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 
 from course.checks.framework import Exercise
@@ -34,7 +36,7 @@ SIGMOID_BACKWARD = Exercise(
     section="2.2",
     oracle=derivative(torch.sigmoid),
     probes=backward_probes,
-    aspects=backward(),
+    aspects=backward(smooth=True),
     misconceptions=tuple(mistakes.SIGMOID_BACKWARD),
     shortcuts=("sigmoid_backward", "autograd"),
 )
@@ -57,8 +59,8 @@ TANH_BACKWARD = Exercise(
     signature="grad_output, x",
     section="2.2",
     oracle=derivative(torch.tanh),
-    probes=backward_probes,
-    aspects=backward(),
+    probes=partial(backward_probes, flat=7.5),
+    aspects=backward(smooth=True),
     misconceptions=tuple(mistakes.TANH_BACKWARD),
     shortcuts=("tanh_backward", "autograd"),
 )

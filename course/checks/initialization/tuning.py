@@ -41,7 +41,7 @@ def _probes(seed: int) -> dict[str, Probe]:
 
     return {
         "dense": probe(DENSE, batch()),
-        "conv": probe(CONV, draw.normal(10, 2, 9, 9, mean=1.0, std=0.2)),
+        "conv": probe(CONV, draw.normal(25, 2, 9, 9, mean=1.0, std=0.2)),
         "dropout": probe(DROPOUT, batch(), note="a model with dropout, in training mode"),
         "evaluation": probe(DROPOUT, batch(), training=False, note="in evaluation mode"),
         "nested": probe(NESTED, batch()),
