@@ -29,7 +29,7 @@ from autograder.flags.tokens import tokens
 from autograder.notebooks import grade_id, is_graded, is_solution, read_notebook
 from autograder.pages import _environment
 from autograder.solve import unsolved
-from course.checks import EXERCISES
+from course.checks import EXERCISES, batch_norm
 from demo import sample_class
 from demo.sample_class import ANSWERS, LESSON, PROJECT, own_answers
 
@@ -539,7 +539,7 @@ def test_no_answer_of_the_demo_and_of_the_lesson_is_flagged(lesson, norms: Lesso
     for path in ANSWERS.glob("[a-z]*.py"):
         assert scan(own_answers(path.stem), norms) == []
     solution = unsolved(read_notebook(find_course(PROJECT).source_notebook(LESSON)))
-    assert len(own_cells(solution, lesson[0])) == len(EXERCISES)
+    assert len(own_cells(solution, lesson[0])) == len(batch_norm.EXERCISES)
     assert scan(own_cells(solution, lesson[0]), norms) == []
 
 
