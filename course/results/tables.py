@@ -17,7 +17,8 @@ def page() -> str:
         "Made by `python -m course.results --table` from the runs in `course/results/`; `make results` "
         "repeats the runs. A figure is a test accuracy after the last epoch, unless its section says "
         "otherwise: the median, and in brackets the lowest and the highest over the seeds. "
-        f"Measured with torch {environment['torch']}, Python {environment['python']}, {environment['machine']}.",
+        f"Measured with torch {environment['torch']}, Python {environment['python']}, "
+        f"{environment['machine']}.",
         "## 03 Batch normalization",
         *_d0_grid(select(runs, experiment="d0_grid")),
         *_d0_recipe(select(runs, experiment="d0_recipe")),
