@@ -42,8 +42,8 @@ def _gradient_flow(runs: Sequence[Run]) -> Iterable[str]:
     yield "### The gradient before training, layer by layer"
     yield (
         f"Norm of the gradient for the weights of a 3×3 convolution, depth {runs[0]['depth']}, untrained, "
-        "one batch of 128 pictures: medians over the seeds. Last column: the largest norm of all layers divided "
-        "by the smallest."
+        "one batch of 128 pictures: medians over the seeds. Last column: the largest norm of all layers "
+        "divided by the smallest."
     )
     rows = []
     for batch_norm in (False, True):
@@ -51,7 +51,7 @@ def _gradient_flow(runs: Sequence[Run]) -> Iterable[str]:
             norms = [run["gradient_norms"] for run in select(runs, batch_norm=batch_norm, skip=skip)]
             name = f"{'with' if skip else 'without'} skips, {'with' if batch_norm else 'without'} norms"
             places = [[row[0] for row in norms], [row[-1] for row in norms], [max(r) / min(r) for r in norms]]
-            rows.append([name, *(f"{statistics.median(values):.2g}" for values in places)])
+            rows.append([name, *(f"{statistics.median(values):.3g}" for values in places)])
     yield _table(["", "first layer", "last layer", "largest / smallest"], rows)
 
 
