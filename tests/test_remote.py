@@ -21,6 +21,7 @@ from right_answers import RIGHT
 from torch import Tensor, nn
 
 from course.checks import EXERCISES, CheckFailed, check, examine, remote, report, wire
+from course.checks.contract import takes_work
 from course.checks.framework import tensors_in
 from course.checks.judge import answer_book
 from course.checks.observe import observe
@@ -586,7 +587,22 @@ def test_notes_of_another_type_are_not_accepted(key: str, value: object) -> None
         assert result["delegation"]
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+def asks_for_numbers(name: str) -> bool:
+    """Whether the answers are numbers in tensors; parameters can be sorted into groups without any."""
+    book = answer_book(EXERCISES[name], 0)
+    return any(
+        takes_work(aspect, book.probes[aspect.probe], book.expected(aspect.probe))
+        for aspect in EXERCISES[name].aspects
+    )
+
+
+def test_indices_and_trained_weights_are_numbers_but_names_are_not() -> None:
+    assert asks_for_numbers("retrieve")
+    assert asks_for_numbers("fine_tune")
+    assert not asks_for_numbers("parameter_groups")
+
+
+@pytest.mark.parametrize("name", filter(asks_for_numbers, EXERCISES))
 def test_work_without_a_trace_was_done_out_of_sight(name: str) -> None:
     for operators in ([], ["detach", "clone", "empty"]):
 
