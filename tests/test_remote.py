@@ -602,7 +602,7 @@ def test_indices_and_trained_weights_are_numbers_but_names_are_not() -> None:
     assert not asks_for_numbers("parameter_groups")
 
 
-@pytest.mark.parametrize("name", filter(asks_for_numbers, EXERCISES))
+@pytest.mark.parametrize("name", [*filter(asks_for_numbers, EXERCISES)])
 def test_work_without_a_trace_was_done_out_of_sight(name: str) -> None:
     for operators in ([], ["detach", "clone", "empty"]):
 

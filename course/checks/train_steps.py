@@ -34,8 +34,11 @@ from course.checks.networks import (
     Train,
     build,
 )
-from course.checks.plain import Value, cut, trouble, type_name
+from course.checks.plain import Observation, Value, cut, trouble, type_name
 from course.checks.surroundings import OperatorLog, unlogged
+
+NOTHING_RETURNED = "nothing returned"
+"""Key that stands in an observation when a call gave back None, whatever the aspects look at."""
 
 ROOT = "the model"
 """What a message calls the network itself, whose name in torch is empty."""
@@ -45,6 +48,7 @@ class Notes(Protocol):
     """An observation in the making: `observe._Notes`."""
 
     log: OperatorLog | None
+    seen: Observation
 
     def logged(self) -> contextlib.AbstractContextManager[Any]:
         """Context for the student's work."""
@@ -125,6 +129,8 @@ class _Session:
             if not step.raises:
                 raise
             raised = type(error).__name__
+        if returned is None and raised == "nothing":
+            notes.seen[NOTHING_RETURNED] = True
         notes.write(f"{name}: gradients enabled", torch.is_grad_enabled())
         with torch.enable_grad():
             if step.raises:
