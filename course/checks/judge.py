@@ -24,6 +24,7 @@ from course.checks.framework import (
 )
 from course.checks.observe import observe
 from course.checks.plain import Observation, is_timeout
+from course.checks.train_steps import NOTHING_RETURNED
 
 
 @dataclass(frozen=True)
@@ -296,6 +297,9 @@ def _diagnose(
 
     def explains(misconception: Misconception, aspect: Aspect) -> bool:
         symptom = symptoms[aspect]
+        mistaken = book.mistaken(misconception, aspect.probe)
+        if NOTHING_RETURNED in observations[aspect.probe] and NOTHING_RETURNED not in mistaken:
+            return False  # a network that nobody trained looks like one of which a copy was trained
         if symptom is not None and symptom.kind in COMMON_SYMPTOMS:
             return all(agrees(misconception, other) for other in symptoms if other.probe == aspect.probe)
         return agrees(misconception, aspect)

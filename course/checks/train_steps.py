@@ -3,8 +3,7 @@
 Runs where the student's code lives, like `observe.py`, and knows no answer.
 
     key of the observation      what it holds
-    NAME: returns               what the call gave back: "the module itself", "a new model"
-    NAME: features              the tensor, or numbers, that the call gave back
+    NAME: returns               what the call gave back: "the module itself", "a new model", a tensor, names
     NAME: moved                 names in the state_dict whose bits are not what they were before the step
     NAME: modes                 modules that are in another mode than before the call
     NAME: hooks                 modules with a hook
@@ -15,8 +14,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,29 +33,12 @@ from course.checks.networks import (
     Train,
     build,
 )
-from course.checks.plain import Value, cut, trouble, type_name
-from course.checks.surroundings import OperatorLog, unlogged
+from course.checks.plain import cut, trouble
+from course.checks.surroundings import unlogged
+from course.checks.traces import ROOT, Notes, Snapshot, bits, instead, moved, numbers, same_rows, shared
 
-ROOT = "the model"
-"""What a message calls the network itself, whose name in torch is empty."""
-
-
-class Notes(Protocol):
-    """An observation in the making: `observe._Notes`."""
-
-    log: OperatorLog | None
-
-    def logged(self) -> contextlib.AbstractContextManager[Any]:
-        """Context for the student's work."""
-        ...
-
-    def take(self, key: str, value: object) -> None:
-        """Write down a value of the student's."""
-        ...
-
-    def write(self, key: str, value: Value) -> None:
-        """Write down something of ours."""
-        ...
+NOTHING_RETURNED = "nothing returned"
+"""Key that stands in an observation when a call gave back None, whatever the aspects look at."""
 
 
 def observe_network(function: Callable[..., Any], probe: NetworkProbe, notes: Notes) -> None:
@@ -114,7 +96,7 @@ class _Session:
         network = self.networks[step.of]
         given = {key: _handed_over(value) for key, value in step.arguments.items()}
         target: Any = list(network.children()) if step.as_list else network.get_submodule(step.part)
-        before = _Snapshot(self.networks["model"])
+        before = Snapshot(self.networks["model"])
         raised, returned = "nothing", None
         try:
             with notes.log.calls() if notes.log else contextlib.nullcontext():
@@ -125,6 +107,8 @@ class _Session:
             if not step.raises:
                 raise
             raised = type(error).__name__
+        if returned is None and raised == "nothing":
+            notes.seen[NOTHING_RETURNED] = True
         notes.write(f"{name}: gradients enabled", torch.is_grad_enabled())
         with torch.enable_grad():
             if step.raises:
@@ -145,18 +129,16 @@ class _Session:
         match step.returns:
             case "module":
                 same = "the module itself" if returned is target else "another module"
-                notes.write(
-                    key, same if isinstance(returned, nn.Module) else _instead(returned, "the module")
-                )
+                notes.write(key, same if isinstance(returned, nn.Module) else instead(returned, "the module"))
             case "model":
                 if not isinstance(returned, nn.Module):
                     for each in (key, f"{step.name}: a model"):
-                        notes.write(each, _instead(returned, "a model"))
+                        notes.write(each, instead(returned, "a model"))
                     return
                 notes.write(f"{step.name}: a model", True)
                 notes.write(key, "a new model" if returned is not target else "the model itself")
                 if "returned" in self.networks:
-                    notes.write(f"{step.name}: shared", _shared(returned, self.networks["returned"]))
+                    notes.write(f"{step.name}: shared", shared(returned, self.networks["returned"]))
                 self.networks["returned"] = returned
             case "tensor":
                 notes.take(key, returned)
@@ -165,10 +147,10 @@ class _Session:
             case "names":
                 good = isinstance(returned, list | tuple) and all(type(each) is str for each in returned)
                 notes.write(
-                    key, [cut(each) for each in returned] if good else _instead(returned, "a list of names")
+                    key, [cut(each) for each in returned] if good else instead(returned, "a list of names")
                 )
             case "numbers":
-                notes.write(key, _numbers(returned, self.probe.dtype))
+                notes.write(key, numbers(returned, self.probe.dtype))
             case "groups":
                 self._groups(step, returned)
 
@@ -179,18 +161,18 @@ class _Session:
         if not isinstance(returned, list | tuple) or not all(
             isinstance(group, Mapping) and {"params", "lr"} <= group.keys() for group in returned
         ):
-            notes.write(key, _instead(returned, wanted))
+            notes.write(key, instead(returned, wanted))
             return
         names = {id(p): n for n, p in self.networks[step.of].named_parameters()}
         groups, rates = [], []
         for group in returned:
             params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
-            groups.append(" ".join(names.get(id(p), "a stranger") for p in params))
+            groups.append(" ".join(names.get(id(p), "a stranger") for p in params) or "an empty group")
             rates.append(group["lr"])
         notes.write(key, [cut(text) for text in groups])
         # As text: two right ways to multiply differ in the last digit, and numbers ask for work on tensors.
-        numbers = all(type(rate) in (int, float) for rate in rates)
-        shown = [f"{rate:.6g}" for rate in rates] if numbers else _instead(rates[0], "a float as lr")
+        floats = all(type(rate) in (int, float) for rate in rates)
+        shown = [f"{rate:.6g}" for rate in rates] if floats else instead(rates[0], "a float as lr")
         notes.write(f"{step.name}: learning rates", shown)
 
     # --- Ours -----------------------------------------------------------------------------------------------
@@ -198,7 +180,7 @@ class _Session:
     def _train(self, step: Train, network: nn.Module) -> None:
         notes, name = self.notes, step.name
         model = self.networks["model"]
-        before, others = _bits(network), _bits(model)
+        before, others = bits(network), bits(model)
         if step.switch:
             network.train()
         network.zero_grad()
@@ -208,9 +190,9 @@ class _Session:
             with unlogged():
                 backpropagate(output, step.grad_output)
                 _descend(network, step.lr)
-        notes.write(f"{name}: moved", _moved(before, network))
+        notes.write(f"{name}: moved", moved(before, network))
         if network is not model:
-            notes.write(f"{name}, the given model: moved", _moved(others, model))
+            notes.write(f"{name}, the given model: moved", moved(others, model))
         network.zero_grad()
 
     def _look(self, step: Look, network: nn.Module) -> None:
@@ -227,8 +209,8 @@ class _Session:
         notes.write(f"{name}: modules", [cut(each) for each in kinds])
         for key, value in state.items():
             notes.take(f"{name}: value of {key}", value)
-        notes.write(f"{name}: shared", _shared(network, self.networks["model"]))
-        notes.write(f"{name}: rows of the given model", _same_rows(state, self.probe.state))
+        notes.write(f"{name}: shared", shared(network, self.networks["model"]))
+        notes.write(f"{name}: rows of the given model", same_rows(state, self.probe.state))
         notes.write(f"{name}: dtypes", sorted({str(value.dtype) for value in state.values()}))
 
 
@@ -260,95 +242,3 @@ def _handed_over(value: Any) -> Any:
     if isinstance(value, tuple):
         return [tuple(_handed_over(item) for item in pair) for pair in value]
     return value
-
-
-def _instead(returned: Any, wanted: str) -> Value:
-    """Something else came back than was wanted."""
-    return trouble("none") if returned is None else trouble("count", f"{type_name(returned)}, not {wanted}")
-
-
-def _numbers(returned: Any, dtype: torch.dtype) -> Value:
-    """A list of floats, or of equally long lists of floats, as a tensor."""
-    wanted = "a list of floats"
-    if not isinstance(returned, list | tuple):
-        return _instead(returned, wanted)
-    rows = [list(row) if isinstance(row, list | tuple) else row for row in returned]
-    flat = [item for row in rows for item in (row if isinstance(row, list) else [row])]
-    for item in flat:
-        if isinstance(item, bool) or not isinstance(item, int | float):
-            return trouble("count", f"a list of {type_name(item)}, not {wanted}")
-    with contextlib.suppress(ValueError, TypeError, OverflowError, RuntimeError), unlogged():
-        return torch.tensor(rows, dtype=dtype)
-    return trouble("count", "lists of different lengths")
-
-
-def _bits(network: nn.Module) -> dict[str, Tensor]:
-    with unlogged():
-        return {name: value.detach().clone() for name, value in network.state_dict().items()}
-
-
-def _moved(before: Mapping[str, Tensor], network: nn.Module) -> list[str]:
-    """Names whose values are not bit by bit what they were, or are gone."""
-    with unlogged():
-        now = network.state_dict()
-        return [
-            cut(key) for key, value in before.items() if key not in now or not torch.equal(now[key], value)
-        ]
-
-
-def _shared(network: nn.Module, model: nn.Module) -> list[str]:
-    """Names in the network's state_dict that share memory with the model's."""
-    with unlogged():
-        taken = {value.data_ptr() for value in model.state_dict().values()}
-        return [cut(key) for key, value in network.state_dict().items() if value.data_ptr() in taken]
-
-
-def _same_rows(state: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
-    """Names of matrices of which a row stands, bit by bit, in the given state under the same name."""
-    same = []
-    with unlogged():
-        for name, value in state.items():
-            old = given.get(name)
-            if old is None or value.dim() != 2 or old.shape[1:] != value.shape[1:]:
-                continue
-            if any(torch.equal(row, each) for row in value for each in old.to(value.dtype)):
-                same.append(cut(name))
-    return same
-
-
-class _Snapshot:
-    """A network before the student's function had it."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self._bits = _bits(network)
-        self._modes = {name: module.training for name, module in network.named_modules()}
-        self._asking = {name: p.requires_grad for name, p in network.named_parameters()}
-
-    def compare(self, network: nn.Module, name: str, notes: Notes) -> None:
-        """Write down what is different now."""
-        modules = dict(network.named_modules())
-        parameters = dict(network.named_parameters())
-        notes.write(f"{name}: moved", _moved(self._bits, network))
-        changed = [
-            key for key, was in self._modes.items() if key not in modules or modules[key].training != was
-        ]
-        notes.write(f"{name}: modes", [key or ROOT for key in changed])
-        notes.write(f"{name}: hooks", sorted(_hooked(network)))
-        notes.write(f"{name}: asks for gradients", [key for key, p in parameters.items() if p.requires_grad])
-        other = [
-            key
-            for key, was in self._asking.items()
-            if key not in parameters or parameters[key].requires_grad != was
-        ]
-        notes.write(f"{name}: other wishes for gradients", other)
-
-
-def _hooked(network: nn.Module) -> Iterator[str]:
-    """Modules with a hook of any kind."""
-    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    for name, module in network.named_modules():
-        count = sum(len(getattr(module, kind, None) or ()) for kind in kinds)
-        if count:
-            yield f"{name or ROOT} ({count})"
-    if any(getattr(nn.modules.module, f"_global{kind}", None) for kind in kinds):
-        yield "all modules"

@@ -11,7 +11,9 @@ from torch.nn import functional as F
 
 from course import features as reference
 from course.checks.framework import SINGLE, Aspect, CallProbe, Draw, Exercise, Probe, Tolerance
-from course.checks.transfer.feature_mistakes import PCA, PROBE, RETRIEVE
+from course.checks.transfer.pca_mistakes import PCA
+from course.checks.transfer.probe_mistakes import PROBE
+from course.checks.transfer.retrieve_mistakes import RETRIEVE
 
 # --- pca_project --------------------------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ from course import transfer as reference
 from course.checks.framework import SINGLE, Aspect, Draw, Exercise, Probe
 from course.checks.networks import Call, Evaluate, Load, Look, Network, NetworkProbe, Train
 from course.checks.transfer.common import CLASSES, block, dropout, linear, pictures, relu, rows, values
-from course.checks.transfer.surgery_mistakes import EXTRACT, REPLACE
+from course.checks.transfer.extract_mistakes import EXTRACT
+from course.checks.transfer.head_mistakes import REPLACE
 
 # --- extract_features ---------------------------------------------------------------------------------------
 
@@ -211,7 +212,7 @@ REPLACE_HEAD = Exercise(
         Aspect("a second call has a head of its own", "original", "pictures", ("again: shared",)),
         Aspect("no memory is shared", "original", "pictures", _new("shared")),
         Aspect(
-            "a head inside a block",
+            "the given model, a head inside a block",
             "original",
             "deep",
             ("call: moved", "given: ", "step, the given model: moved"),

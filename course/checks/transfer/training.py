@@ -17,8 +17,8 @@ from course import transfer as reference
 from course.checks.framework import Aspect, Draw, Exercise, Probe, Tolerance
 from course.checks.networks import Call, Look, Network, NetworkProbe
 from course.checks.transfer.common import CLASSES, block, linear, pictures, relu, rows, values
-from course.checks.transfer.training_mistakes import FINE_TUNE as FINE_TUNE_MISTAKES
-from course.checks.transfer.training_mistakes import PRETRAIN as PRETRAIN_MISTAKES
+from course.checks.transfer.fine_tune_mistakes import FINE_TUNE as FINE_TUNE_MISTAKES
+from course.checks.transfer.pretraining_mistakes import PRETRAIN as PRETRAIN_MISTAKES
 
 AFTER_TRAINING = Tolerance(
     1e-3, 1e-4, "float32 rounds at 6e-8 and a dozen steps enlarge that; a mistake shows by 1e-2 and more"
