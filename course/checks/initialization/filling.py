@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from course.checks.collect import Mistakes
 from course.checks.drawing import OTHER_SEED, SAME_SEED, FillProbe, RefusalProbe
 from course.checks.framework import Aspect, Exercise, Probe
-from course.checks.initialization import filling_mistakes as mistakes
-from course.checks.initialization import statistics
+from course.checks.initialization import kaiming_mistakes, scaling_mistakes, statistics, xavier_mistakes
 
 DENSE, CONV, CONV1D = (30, 50), (8, 5, 3, 4), (8, 12, 5)
 """Fans 50 and 30, 60 and 96, 60 and 40: far enough apart for the tolerance of 4 %."""
@@ -138,7 +137,7 @@ XAVIER_UNIFORM = _exercise(
         bound("largest |weight| of a convolution", "conv"),
         bound("gain as an argument", "gain"),
     ),
-    mistakes.XAVIER_UNIFORM,
+    xavier_mistakes.XAVIER_UNIFORM,
 )
 
 XAVIER_NORMAL = _exercise(
@@ -153,7 +152,7 @@ XAVIER_NORMAL = _exercise(
         std("gain as an argument", "gain"),
         TAIL,
     ),
-    mistakes.XAVIER_NORMAL,
+    xavier_mistakes.XAVIER_NORMAL,
 )
 
 _HE = {
@@ -183,7 +182,7 @@ KAIMING_UNIFORM = _exercise(
         bound("nonlinearity tanh", "tanh", hidden=True),
         bound("a convolution with a and fan_out", "conv, fan_out", hidden=True),
     ),
-    mistakes.KAIMING_UNIFORM,
+    kaiming_mistakes.KAIMING_UNIFORM,
 )
 
 KAIMING_NORMAL = _exercise(
@@ -203,7 +202,7 @@ KAIMING_NORMAL = _exercise(
         std("a convolution with a and fan_out", "conv, fan_out", hidden=True),
         TAIL,
     ),
-    mistakes.KAIMING_NORMAL,
+    kaiming_mistakes.KAIMING_NORMAL,
 )
 
 
@@ -223,7 +222,7 @@ LECUN_NORMAL = _exercise(
         std("standard deviation, convolution", "conv"),
         TAIL,
     ),
-    mistakes.LECUN_NORMAL,
+    scaling_mistakes.LECUN_NORMAL,
     shortcuts=("lecun_normal", "kaiming_normal"),
 )
 
@@ -291,6 +290,6 @@ VARIANCE_SCALING = Exercise(
         *OTHERS,
         *PLACE,
     ),
-    misconceptions=tuple(mistakes.VARIANCE_SCALING),
+    misconceptions=tuple(scaling_mistakes.VARIANCE_SCALING),
     shortcuts=("variance_scaling",),
 )

@@ -7,7 +7,7 @@ import math
 import torch
 
 from course.checks.collect import Mistakes
-from course.checks.initialization.filling_mistakes import add_ways_of_filling
+from course.checks.initialization.filling_steps import add_ways_of_filling
 
 ORTHOGONAL = Mistakes()
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from course.checks.framework import SINGLE, Aspect, CallProbe, Draw, Exercise, Probe
+from course.checks.initialization import prelu_mistakes
 from course.checks.initialization import rectifier_mistakes as mistakes
 from course.checks.initialization.common import (
     FORWARD,
@@ -169,7 +170,7 @@ PRELU = Exercise(
         Aspect("both, of images", "autograd", "images", ("gradient of",), hidden=True),
         Aspect("both, with one slope", "autograd", "one slope", ("gradient of",), hidden=True),
     ),
-    misconceptions=tuple(mistakes.PRELU),
+    misconceptions=tuple(prelu_mistakes.PRELU),
     shortcuts=("prelu", "leaky_relu", "rrelu"),
 )
 
@@ -202,6 +203,6 @@ PRELU_BACKWARD = Exercise(
         Aspect("an input without channels", _GW, "vector", ("grad_weight",), hidden=True),
         Aspect("float32 input", _GW, "float32", ("grad_weight",), hidden=True, tolerance=SINGLE),
     ),
-    misconceptions=tuple(mistakes.PRELU_BACKWARD),
+    misconceptions=tuple(prelu_mistakes.PRELU_BACKWARD),
     shortcuts=("prelu_backward", "prelu_kernel_backward", "autograd"),
 )
