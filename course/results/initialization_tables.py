@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from course.results import Run, Summary, select, summarize
 from course.results.initialization import ACTIVATIONS, GRID, INITIALIZATIONS, RATES
+from course.results.markdown import cell, seeds, table
 
 __all__ = ["parts"]
 
@@ -31,18 +32,18 @@ def _grid(runs: Sequence[Run]) -> Iterable[str]:
     yield (
         f"2000 random inputs through 16 layers of {runs[0]['width']} units: the standard deviation of the "
         "activations, and of the gradient that arrives at the input of layer 1 when N(0, 1) is sent back "
-        f"from layer 16. Median, and in brackets the lowest and the highest of {_seeds(runs)} seeds."
+        f"from layer 16. Median, and in brackets the lowest and the highest of {seeds(runs)} seeds."
     )
-    yield _table(
+    yield table(
         ["setting", *(f"layer {layer}" for layer in LAYERS), "gradient"],
         (
             [
                 row.title,
-                *(_spread([run["std"][layer - 1] for run in seeds]) for layer in LAYERS),
-                _spread([run["grad_std"][0] for run in seeds]),
+                *(_spread([run["std"][layer - 1] for run in of_setting]) for layer in LAYERS),
+                _spread([run["grad_std"][0] for run in of_setting]),
             ]
             for setting, row in GRID.items()
-            if (seeds := select(runs, setting=setting))
+            if (of_setting := select(runs, setting=setting))
         ),
     )
 
@@ -50,12 +51,12 @@ def _grid(runs: Sequence[Run]) -> Iterable[str]:
 def _training(runs: Sequence[Run]) -> Iterable[str]:
     yield (
         "784 inputs (standardized), 7 hidden layers of 100 units, plain SGD with batch 128, "
-        f"{runs[0]['epochs']} epochs, {_seeds(runs)} seeds, biases 0 (except nn.Linear's own). Each "
+        f"{runs[0]['epochs']} epochs, {seeds(runs)} seeds, biases 0 (except nn.Linear's own). Each "
         f"combination was run with the learning rates {', '.join(map(str, RATES))}; shown is the rate with "
         "the best median."
     )
     cells = summarize(runs, by=("activation", "initialization", "lr"))
-    yield _table(
+    yield table(
         ["first weights", *ACTIVATIONS],
         (
             [
@@ -72,12 +73,12 @@ def _training(runs: Sequence[Run]) -> Iterable[str]:
 
 
 def _deep_relu(runs: Sequence[Run]) -> Iterable[str]:
-    yield f"As above with 16 hidden layers, {_seeds(runs)} seeds, every learning rate."
+    yield f"As above with 16 hidden layers, {seeds(runs)} seeds, every learning rate."
     cells = summarize(runs, by=("initialization", "lr"))
-    yield _table(
+    yield table(
         ["first weights", *(f"rate {lr}" for lr in RATES)],
         (
-            [INITIALIZATIONS[name].title, *(_cell(cells[name, lr]) for lr in RATES)]
+            [INITIALIZATIONS[name].title, *(cell(cells[name, lr]) for lr in RATES)]
             for name in dict.fromkeys(run["initialization"] for run in runs)
         ),
     )
@@ -88,21 +89,8 @@ def _best(by_rate: dict[float, Summary | None]) -> str:
     if not tried:
         return "–"
     rate = max(tried, key=lambda lr: tried[lr].median)
-    return f"{_cell(tried[rate])} at {rate}"
-
-
-def _cell(summary: Summary) -> str:
-    return f"{summary.median:.4f} [{summary.min:.4f}, {summary.max:.4f}]"
+    return f"{cell(tried[rate])} at {rate}"
 
 
 def _spread(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.2g} [{min(values):.2g}, {max(values):.2g}]"
-
-
-def _seeds(runs: Sequence[Run]) -> int:
-    return len({run["seed"] for run in runs})
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

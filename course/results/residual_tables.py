@@ -3,15 +3,15 @@
 import statistics
 from collections.abc import Iterable, Sequence
 
-from course.results import Run, Summary, load, select, summarize
+from course.results import Run, select, summarize
+from course.results.markdown import cell, table
 from course.results.residual import DECK_TARGET, OPTIMIZERS
 
-__all__ = ["sections"]
+__all__ = ["parts"]
 
 
-def sections() -> Iterable[str]:
-    """Yield the paragraphs and tables of lesson 04, made from the recorded runs alone."""
-    runs = load("04_resnet")["runs"]
+def parts(runs: Sequence[Run]) -> Iterable[str]:
+    """Yield the paragraphs and tables of lesson 04, made from its recorded runs."""
     yield "## 04 Residual networks"
     yield from _degradation(select(runs, experiment="degradation"))
     yield from _gradient_flow(select(runs, experiment="gradient_flow"))
@@ -33,8 +33,8 @@ def _degradation(runs: Sequence[Run]) -> Iterable[str]:
         [table.get((depth, skip)) for table in (losses, accuracies) for skip in (False, True)]
         for depth in depths
     ]
-    rows = [[str(depth), *map(_cell, row)] for depth, row in zip(depths, cells, strict=True)]
-    yield _table(header, rows)
+    rows = [[str(depth), *map(cell, row)] for depth, row in zip(depths, cells, strict=True)]
+    yield table(header, rows)
     yield "The loss is the mean over the last epoch, on the training pictures."
 
 
@@ -52,7 +52,7 @@ def _gradient_flow(runs: Sequence[Run]) -> Iterable[str]:
             name = f"{'with' if skip else 'without'} skips, {'with' if batch_norm else 'without'} norms"
             places = [[row[0] for row in norms], [row[-1] for row in norms], [max(r) / min(r) for r in norms]]
             rows.append([name, *(f"{statistics.median(values):.3g}" for values in places)])
-    yield _table(["", "first layer", "last layer", "largest / smallest"], rows)
+    yield table(["", "first layer", "last layer", "largest / smallest"], rows)
 
 
 def _deck_resnet18(runs: Sequence[Run]) -> Iterable[str]:
@@ -80,15 +80,4 @@ def _deck_resnet18(runs: Sequence[Run]) -> Iterable[str]:
         for optimizer in OPTIMIZERS
         for run in select(runs, optimizer=optimizer)
     ]
-    yield _table(["optimizer", "test accuracy by epoch", "at the end", "measured on", "minutes"], rows)
-
-
-def _cell(summary: Summary | None) -> str:
-    if summary is None:
-        return "–"
-    return f"{summary.median:.4f} [{summary.min:.4f}, {summary.max:.4f}]"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    yield table(["optimizer", "test accuracy by epoch", "at the end", "measured on", "minutes"], rows)
