@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from course.results import Run, Summary, load, select, summarize
+from course.results import Run, Summary, load, select, summarize, transfer_tables
 from course.results.batch_norm import BATCH_SIZES, OPTIMIZERS, RECIPE, RECIPE_NOTE, RECIPES, SETTINGS
 
 __all__ = ["page"]
@@ -23,6 +23,7 @@ def page() -> str:
         *_d0_recipe(select(runs, experiment="d0_recipe")),
         *_bn_lenet(select(runs, experiment="bn_lenet")),
         *_batch_size_noise(select(runs, experiment="batch_size_noise")),
+        *transfer_tables.parts(load("06_transfer_learning")["runs"]),
     ]
     return "\n\n".join(parts) + "\n"
 
