@@ -107,7 +107,7 @@ def layer_bars(layers: Sequence[str], series: Mapping[str, Sequence[float]], ax:
         places = np.arange(len(layers)) + (position - (len(series) - 1) / 2) * width
         ax.bar(places, values, 0.9 * width, color=TEN[position], label=name)
     ax.set_xticks(range(len(layers)), list(layers))
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))  # beside the bars, not on them
     return ax
 
 

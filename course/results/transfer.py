@@ -74,8 +74,9 @@ def specifications() -> list[Spec]:
 def _around_a(network: str, seed: int) -> Iterable[Spec]:
     yield {"experiment": "model_a", "network": network, "seed": seed}
     for draw in range(DRAWS):
-        for arm in ARMS:
-            yield {"experiment": "a_to_b", "network": network, "seed": seed, "draw": draw, "arm": arm}
+        for name, arm in ARMS.items():
+            if arm.from_a or seed == 0:  # without A there is nothing to repeat for another A
+                yield {"experiment": "a_to_b", "network": network, "seed": seed, "draw": draw, "arm": name}
 
 
 def execute(spec: Spec) -> dict[str, Any]:
