@@ -23,7 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.attacks import ATTACKS, ROWS, Attack
-from tests.attacks.arena import open_arena
+from tests.attacks.arena import SECONDS_PER_CELL, SETTINGS, open_arena
 from tests.attacks.outcome import Outcome, faults, under_autograder, under_nbgrader
 
 
@@ -84,7 +84,7 @@ def run_ours(
     """All attacks in one class under this grader, and the points that they deserve."""
     with (
         TemporaryDirectory(prefix="ours-", ignore_cleanup_errors=True) as folder,
-        open_arena(folder) as arena,
+        open_arena(folder, SETTINGS, SECONDS_PER_CELL) as arena,
     ):
         result = under_autograder(arena, attacks, *options, timeout=3600)
         deserved = {attack.name: attack.points(arena.released) for attack in attacks}
@@ -106,8 +106,10 @@ nbgrader runs each submission by itself, with bounds on time, memory and files t
 Where several things are named, the number is the score. `tests/attacks` says what each one does;
 [grader.md](grader.md) says why it fails here."""
 
-_SCRATCH = re.compile(r"\S*/stock-[^/]+/course/")
-"""Where nbgrader ran: another folder each time."""
+_PLACES = re.compile(
+    r"/[\w./-]*/stock-[^/]+/(?:course/)?|/[\w./-]*/(?=(?:course|autograder|source_notebooks|\.venv)/)"
+)
+"""Where nbgrader ran, another folder each time, and where the project lies on the machine that measured."""
 
 
 def summary(
@@ -179,7 +181,7 @@ def _shown(outcome: Outcome | None) -> str:
     if outcome is None:
         return "not run"
     text = re.sub(r"crashes \(\[\w+ \| \w+\][^)]*\)", "crashes", str(outcome))
-    return _SCRATCH.sub("", text)
+    return _PLACES.sub("", text)
 
 
 def remembered(scratch: Path, attacks: Sequence[Attack]) -> dict[str, Outcome]:

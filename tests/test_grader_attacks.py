@@ -12,19 +12,11 @@ from pathlib import Path
 
 import pytest
 from attacks import GROUPS, ROWS, Attack
-from attacks.arena import HONEST, Arena, open_arena
+from attacks.arena import HONEST, SECONDS_PER_CELL, SETTINGS, Arena, open_arena
 from attacks.outcome import ClassOutcome, faults, under_autograder
 
 from autograder import sandbox
 
-SETTINGS = {
-    "check_timeout": 4.0,
-    "notebook_timeout": 20.0,
-    "memory_megabytes": 1000,
-    "disk_megabytes": 64,
-    "max_processes": 48,
-}
-SECONDS_PER_CELL = 4.0
 SECONDS_PER_CLASS = 240.0
 
 CLASSES = {

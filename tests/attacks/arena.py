@@ -206,6 +206,17 @@ def _bound() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+SETTINGS = {
+    "check_timeout": 4.0,
+    "notebook_timeout": 20.0,
+    "memory_megabytes": 1000,
+    "disk_megabytes": 64,
+    "max_processes": 48,
+}
+"""Limits under which the attacks are graded: low ones, because many of them run into one."""
+SECONDS_PER_CELL = 4.0
+
+
 @contextmanager
 def open_arena(
     folder: str | Path, settings: Mapping[str, Any] | None = None, cell_seconds: float | None = None
