@@ -18,6 +18,7 @@ from demo.sample_class import own_answers
 PROJECT = Path(__file__).resolve().parent.parent
 LESSON = "03_batch_norm"
 RIGHT_ANSWERS = PROJECT / "tests" / "right_answers"
+RIGHT_MODULES = ("batch_norm_functions", "batch_norm_layers", "fusing", "other_norms", "preprocessing")
 DEMO_ANSWERS = PROJECT / "demo" / "answers" / LESSON
 MISTAKES = PROJECT / "course" / "checks" / "batch_norm"
 
@@ -45,8 +46,8 @@ Definition = ast.FunctionDef | ast.ClassDef
 def right_answers() -> dict[str, tuple[str, ...]]:
     """Exercise → texts of right answers, each written differently."""
     found: dict[str, list[str]] = {}
-    for path in sorted(RIGHT_ANSWERS.glob("[a-z]*.py")):
-        module = Module(path)
+    for file in RIGHT_MODULES:
+        module = Module(RIGHT_ANSWERS / f"{file}.py")
         for exercise, name in module.table("RIGHT"):
             found.setdefault(exercise, []).append(module.cell(name, exercise))
     return {exercise: tuple(texts) for exercise, texts in found.items()}

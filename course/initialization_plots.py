@@ -61,8 +61,8 @@ def activation_curve(x: Any, y: Any, derivative: Any, ax: Axes | None = None) ->
     x = as_array(x)
     ax.axhline(0, color=GREY, linewidth=0.6)
     ax.axvline(0, color=GREY, linewidth=0.6)
-    ax.plot(x, as_array(y), color=BLUE)
-    ax.plot(x, as_array(derivative), "--", color=ORANGE, linewidth=1.5)
+    ax.plot(x, as_array(y), color=BLUE, label="the function")
+    ax.plot(x, as_array(derivative), "--", color=ORANGE, linewidth=1.5, label="its derivative")
     ax.set(xlim=(x.min(), x.max()), ylim=(-2.1, 3.1), xlabel="x")
     ax.label_outer()
     return ax

@@ -535,7 +535,9 @@ def test_a_module_of_the_students_own_may_have_any_name_in_it(norms: Lesson):
 def test_no_right_answer_is_flagged(norms: Lesson):
     for exercise, ways in RIGHT.items():
         for way in ways.values():
-            assert scan({exercise: inspect.getsource(way)}, norms) == []
+            kinds = [flag.kind for flag in scan({exercise: inspect.getsource(way)}, norms)]
+            # To give an object another class is right there, and worth a look.
+            assert kinds == (["tampering"] if way.__name__ == "freeze_by_class" else []), way
 
 
 def test_no_answer_of_the_demo_and_of_the_lesson_is_flagged(lesson, norms: Lesson):

@@ -1,5 +1,7 @@
 """Lesson 02 on the real data: the networks of its experiments, and what the committed figures must show."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -7,6 +9,14 @@ from course import results
 from course.results import initialization, initialization_tables, load, select, summarize
 from course.results.initialization import ACTIVATIONS, GRID, INITIALIZATIONS, RATES
 from course.results.runner import Record
+
+
+@pytest.fixture(autouse=True)
+def denormal_numbers_again() -> Iterator[None]:
+    """A run switches them off for its process, which is a worker's own elsewhere."""
+    yield
+    torch.set_flush_denormal(False)
+
 
 # --- the networks
 

@@ -52,7 +52,8 @@ class Lesson:
 
     Attributes:
         counterparts: exercise → parts of names that do its whole work, such as "batch_norm". Underscores and
-            capitals do not matter. The exercise's own name always counts, also of one that is missing here.
+            capitals do not matter. A part that starts with a dot is the beginning of a name: ".elu" is not in
+            "relu". The exercise's own name always counts so, also of one that is missing here.
         given: text of the released cells: their imports hold, and their lines are not the student's.
         checks: the package of the course's checks; empty: it has none.
         modules: names of modules that lie beside the notebook: what is in them is the student's own.
@@ -158,8 +159,8 @@ class _Words:
     def of(self, exercise: str) -> set[str]:
         """The exercise's words; those of all exercises for what belongs to none."""
         if exercise not in self._found:
-            words = (*self._counterparts.get(exercise, ()), exercise)
-            self._found[exercise] = {_plain(word) for word in words if word} or self._all
+            own = (*self._counterparts.get(exercise, ()), f".{exercise}") if exercise else ()
+            self._found[exercise] = {_plain(word) for word in own} or self._all
         return self._found[exercise]
 
 
@@ -300,7 +301,7 @@ class _Statement:
         library, _, rest = dotted.partition(".")
         if library in self._lesson.modules or dotted in HONEST_TO_USE:
             return False
-        plain = _plain(rest)
+        plain = _plain(f".{rest}")
         return any(word in plain for word in self._words)
 
     def _text(self, node: ast.BinOp | ast.JoinedStr) -> Iterator[_What]:
@@ -309,7 +310,7 @@ class _Statement:
         if not text:
             return
         yield from _in_text(text)
-        if re.fullmatch(r"[\w.]+", text) and any(word in _plain(text) for word in self._words):
+        if re.fullmatch(r"[\w.]+", text) and any(word in _plain(f".{text}") for word in self._words):
             yield "delegation", _HIDES, text
 
     def _assigned(self, target: ast.expr) -> Iterator[_What]:

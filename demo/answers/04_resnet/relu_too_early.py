@@ -4,14 +4,6 @@ from torch import nn
 from torch.nn import functional as F
 
 
-def _skip(in_channels, out_channels, stride):
-    if stride == 1 and in_channels == out_channels:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
-    )
-
-
 class BasicBlock(nn.Module):
     """Two convolutions and a skip."""
 
