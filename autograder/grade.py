@@ -77,7 +77,7 @@ def grade(
         WorkspaceBusy: another run works on this workspace.
     """
     assignment = load_assignment(course, name)
-    folders = student_folders(course)
+    folders = student_folders(course, assignment.name)
     if options.sandbox and not options.scheduler:
         require_sandbox()
     with workspace_lock(course, f"autograder grade {name}") as note:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -62,20 +62,35 @@ class HandedIn:
     notes: tuple[str, ...]
 
 
-def student_folders(course: Course) -> list[Path]:
-    """The folders of all students, sorted by name.
+def student_folders(course: Course, assignment: str) -> list[Path]:
+    """The folders of the students who handed in an assignment, or seem to have tried, sorted by name.
+
+    Whoever handed in other assignments of the course, and nothing else, left this one out. A folder that is
+    empty, or has something in it that the course does not know, is looked at: a name may be misspelt.
 
     Raises:
         AssignmentError: there is none.
     """
     folders = []
     if course.submitted.is_dir():
+        others = set(course.assignments()) - {assignment}
         folders = sorted(
-            path for path in course.submitted.iterdir() if path.is_dir() and not path.name.startswith(".")
+            path
+            for path in course.submitted.iterdir()
+            if path.is_dir() and not path.name.startswith(".") and not _has_only(path, others)
         )
     if not folders:
-        raise AssignmentError(f"Nothing to grade: {course.submitted} has no student's folder.")
+        raise AssignmentError(f"Nothing to grade: nobody in {course.submitted} handed in {assignment}.")
     return folders
+
+
+def _has_only(folder: Path, names: Collection[str]) -> bool:
+    """Whether a folder has folders of these names, and nothing but them."""
+    try:
+        content = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError:
+        return False  # whoever reads it says what is wrong
+    return bool(content) and all(path.name in names and path.is_dir() for path in content)
 
 
 def read_folder(course: Course, assignment: str, folder: Path) -> HandedIn:
@@ -111,7 +126,7 @@ def take_in(course: Course, assignment: Assignment) -> list[Submission]:
         AssignmentError: nobody has handed in anything.
     """
     submissions = []
-    for folder in student_folders(course):
+    for folder in student_folders(course, assignment.name):
         submission = Submission(student=folder.name)
         name = f"{assignment.name}.ipynb"
         try:

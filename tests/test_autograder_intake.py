@@ -73,6 +73,20 @@ def test_a_missing_assignment_is_named(course, assignment):
     assert problem(course, assignment) == "Nothing was handed in for tiny."
 
 
+def test_whoever_handed_in_another_lesson_only_is_not_in_this_one(course, assignment):
+    other = course.source / "other"
+    other.mkdir()
+    (other / "other.ipynb").write_bytes(HONEST)
+    (course.submitted / "ada" / "other").mkdir(parents=True)
+    tiny.hand_in(course, "bob", HONEST)
+    assert [each.student for each in take_in(course, assignment)] == ["bob"]
+
+
+def test_a_folder_with_a_misspelt_name_is_looked_at(course, assignment):
+    (course.submitted / "ada" / "tinny").mkdir(parents=True)
+    assert problem(course, assignment) == "Nothing was handed in for tiny."
+
+
 def test_a_wrong_file_name_is_named(course, assignment):
     tiny.hand_in(course, "ada", HONEST, file="tiny (1).ipynb")
     assert "only tiny (1).ipynb" in problem(course, assignment)
@@ -148,7 +162,7 @@ def test_one_broken_submission_does_not_hide_the_others(course, assignment):
 
 
 def test_an_empty_class_is_an_error_of_the_command(course, assignment):
-    with pytest.raises(AssignmentError, match="has no student's folder"):
+    with pytest.raises(AssignmentError, match=r"nobody in .* handed in tiny"):
         take_in(course, assignment)
 
 
