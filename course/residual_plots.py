@@ -127,12 +127,15 @@ def gradient_norms(arms: Mapping[str, Sequence[Sequence[float]]], ax: Axes | Non
         ax.fill_between(layers, norms.min(axis=0), norms.max(axis=0), color=colour, alpha=0.2, linewidth=0)
         median = np.median(norms, axis=0)
         ax.plot(layers, median, style, color=colour)
-        # Named in its first third, where the lines are furthest apart, above the band.
+        # Named in its first third, where the lines are furthest apart: above the band, the lowest below it.
         place = len(layers) // 4
+        heights = [np.median(as_array(each), axis=0)[place] for each in arms.values()]
+        below = len(heights) > 1 and median[place] == min(heights)
+        edge = norms[:, place : 3 * len(layers) // 4].min() if below else norms.max(axis=0)[place]
         ax.annotate(
             name,
-            (layers[place], norms.max(axis=0)[place]),
-            xytext=(0, 8),
+            (layers[place], edge),
+            xytext=(0, -16 if below else 8),
             textcoords="offset points",
             color=colour,
         )

@@ -352,6 +352,22 @@ def test_a_long_list_of_names_is_cut_short() -> None:
     assert seen.symptom.text == "24 names, expected 122"
 
 
+def test_a_list_of_equal_length_says_how_many_differ() -> None:
+    def resnet18(num_classes=1000, in_channels=3):
+        return reference.resnet18()
+
+    seen = {finding.aspect.label: finding.symptom for finding in verdict("resnet18", resnet18).wrong}
+    assert seen["10 classes, 1 channel"].text == "3 of 122 are different"
+
+
+def test_a_block_that_stands_there_twice_has_no_weights_of_its_own() -> None:
+    def make_layer(block, in_channels, channels, blocks, stride=1):
+        other = block(channels * block.expansion, channels)
+        return nn.Sequential(block(in_channels, channels, stride), *[other] * (blocks - 1))
+
+    assert "every block starts with weights of its own" in wrong("make_layer", make_layer)
+
+
 @pytest.mark.parametrize("name", ["make_layer", "resnet18"])
 @pytest.mark.parametrize(
     ("value", "says"),

@@ -210,10 +210,10 @@ def _outline(module: nn.Module, step: Outline, write: Callable[[str, Any], None]
 
 
 def _repeated(module: nn.Module) -> list[str]:
-    """Names of the weights that begin with the numbers of an earlier one, as those of a copied block do."""
+    """Names of weights that begin with the numbers of an earlier one: a block copied or there twice."""
     seen: set[tuple[float, ...]] = set()
     repeated = []
-    for name, parameter in module.named_parameters():
+    for name, parameter in module.named_parameters(remove_duplicate=False):
         beginning = tuple(parameter.detach().flatten()[:4].tolist())
         if parameter.dim() > 1 and len(set(beginning)) > 1:
             repeated += [name] * (beginning in seen)

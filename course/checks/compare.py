@@ -156,8 +156,8 @@ def _compare_plain(key: str, expected: Value, got: Value) -> Symptom | None:
         if sentence:
             return Symptom("value", textwrap.shorten(sentence, 90, placeholder=" ..."), sentence)
         advice = _names(key, expected, got)
-        if len(expected) + len(got) > 16:
-            return Symptom("value", f"{len(got)} names, expected {len(expected)}", advice)
+        if len(expected) + len(got) > 12:
+            return Symptom("value", _counted(expected, got), advice)
     return Symptom("value", f"expected {_shown(expected)}, got {_shown(got)}", advice)
 
 
@@ -234,6 +234,13 @@ def _names(key: str, expected: list[str], got: list[str]) -> str:
     whose = "not in torch's layer" if key.endswith((": parameters", ": buffers")) else "not asked for"
     parts = [f"missing: {lacks}"] * bool(lacks) + [f"{whose}: {adds}"] * bool(adds)
     return cut(f"Look at the {key.rpartition(': ')[2]}: {'; '.join(parts)}.")
+
+
+def _counted(expected: list[str], got: list[str]) -> str:
+    """How long two lists are, or, when both have the same length, in how many places they differ."""
+    if len(got) != len(expected):
+        return f"{len(got)} names, expected {len(expected)}"
+    return f"{sum(name not in expected for name in got)} of {len(got)} are different"
 
 
 def _some(names: list[str]) -> str:

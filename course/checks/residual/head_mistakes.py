@@ -115,7 +115,7 @@ class drawn_as_xavier(Net):
 
 
 @_mistake(
-    "only the stem's weights are drawn. self.modules() also finds the convolutions inside of the blocks."
+    "only the stem's weights are drawn. self.modules() finds those in the blocks too, once the layers exist."
 )
 class only_the_stem_drawn(Net):
     def __init__(

@@ -41,6 +41,11 @@ def in_channels_dropped(num_classes=1000, in_channels=3):
     return ResNet(BasicBlock, [2, 2, 2, 2], num_classes)
 
 
+@_mistake("neither num_classes nor in_channels is passed on to ResNet, so it keeps its own defaults.")
+def both_dropped(num_classes=1000, in_channels=3):
+    return ResNet(BasicBlock, [2, 2, 2, 2])
+
+
 @_mistake("num_classes and in_channels are swapped on the way to ResNet. Pass them by name.")
 def arguments_swapped(num_classes=1000, in_channels=3):
     return ResNet(BasicBlock, [2, 2, 2, 2], in_channels, num_classes)
