@@ -14,6 +14,7 @@ from torch import nn
 from course import features, pretraining, transfer
 from course.checks import EXERCISES, examine, remote, wire
 from course.checks.judge import Verdict
+from course.checks.render import advice
 from course.checks.transfer import EXERCISES as LESSON
 
 NAMES = [exercise.name for exercise in LESSON]
@@ -244,6 +245,24 @@ def test_a_probe_that_gets_its_classes_from_the_last_label_does_not_pass() -> No
         )
 
     assert not verdict("linear_probe", student).passed
+
+
+def test_a_probe_that_stops_early_from_a_random_start_is_told_so() -> None:
+    """No misconception has its numbers, for they depend on the start."""
+
+    def student(features, labels, weight_decay=1e-3):
+        layer = nn.Linear(features.shape[1], int(labels.max()) + 1, dtype=features.dtype)
+        optimizer = torch.optim.SGD(layer.parameters(), lr=0.1, weight_decay=weight_decay)
+        for _ in range(100):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(layer(features), labels).backward()
+            optimizer.step()
+        return layer
+
+    seen = examine(EXERCISES["linear_probe"], student, "logits")
+
+    assert not seen.passed
+    assert "not trained to the end" in advice(seen)
 
 
 def test_the_schedule_is_not_kept_from_call_to_call() -> None:

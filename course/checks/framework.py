@@ -284,6 +284,7 @@ class Exercise:
         aspects: what is looked at.
         misconceptions: what is named when a solution is wrong.
         shortcuts: parts of operator names that would do the whole work, such as "batch_norm".
+        unknown: said when no misconception fits; empty for the usual sentence.
     """
 
     name: str
@@ -295,6 +296,7 @@ class Exercise:
     aspects: tuple[Aspect, ...]
     misconceptions: tuple[Misconception, ...]
     shortcuts: tuple[str, ...] = ()
+    unknown: str = ""
 
     @cached_property
     def groups(self) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def advice(verdict: Verdict) -> str:
         if sentence and sentence not in said:
             said.append(sentence)
     if not said:
-        said.append(_UNKNOWN)
+        said.append(verdict.exercise.unknown or _UNKNOWN)
     return "\n".join([*lines, *(f"  {sentence}" for sentence in said)])
 
 

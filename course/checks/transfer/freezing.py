@@ -92,6 +92,7 @@ def _probes(seed: int) -> dict[str, Probe]:
             _step(draw, "second step"),
         ),
         "copied": probe(rows(), FREEZE, Duplicate(), step, Evaluate("evaluation", draw.normal(2, 4))),
+        "part": probe(rows(), FREEZE, Switch(True, "block1.norm"), _step(draw, "step", switch=False)),
     }
 
 
@@ -116,6 +117,7 @@ FREEZE_EXERCISE = Exercise(
         Aspect("before train() is called", "batch-norm", "at once", ("step: ",), hidden=True),
         Aspect("a part before the frozen one still learns", "batch-norm", "middle", ("step: ",)),
         Aspect("after train(), eval(), train()", "batch-norm", "modes", ("step: ",)),
+        Aspect("after train() of a part of it", "batch-norm", "part", ("step: ",)),
         Aspect("dropout in a frozen part", "batch-norm", "dropout", ("step: ",)),
         Aspect("a frozen batch norm by itself", "batch-norm", "one layer", ("step: ",), hidden=True),
         Aspect("a frozen CNN", "batch-norm", "pictures", ("step: ",), hidden=True),

@@ -226,6 +226,29 @@ def _nothing(part, mode=True):
 
 
 @FREEZE.add(
+    "only the frozen module itself holds still: the train() of a part of it still works. Every module inside "
+    "must hold still."
+)
+def parts_still_listen(module, frozen=True):
+    module.requires_grad_(not frozen)
+    for part in module.modules():
+        part.held = frozen
+        _release(part)
+    if frozen:
+        module.eval()
+        module.train = partial(_train_what_is_not_held, module)
+    return module
+
+
+def _train_what_is_not_held(module, mode=True):
+    type(module).train(module, mode)
+    for part in module.modules():
+        if part.held:
+            part.training = False
+    return module
+
+
+@FREEZE.add(
     "the function that keeps the mode belongs to the old module, so that a deep copy is not frozen. "
     "Take the module from its own argument (self)."
 )

@@ -117,6 +117,16 @@ def other_dtype(model, name, num_classes):
     return _put(new, name, _new(new.get_submodule(name), num_classes, dtype=torch.float32))
 
 
+@REPLACE.add(
+    "setattr with a dot in the name puts the new layer beside the old one, where forward never looks. Set it "
+    'on its parent: name.rpartition(".").'
+)
+def dot_in_the_name(model, name, num_classes):
+    new = copy.deepcopy(model)
+    setattr(new, name, _new(new.get_submodule(name), num_classes))
+    return new
+
+
 @REPLACE.add("you replace the layer `fc` whatever the name says. Use the argument.")
 def always_fc(model, name, num_classes):
     new = copy.deepcopy(model)
