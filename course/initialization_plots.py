@@ -82,6 +82,7 @@ def weight_histograms(weights: Mapping[str, Any], ax: Axes | None = None) -> Axe
         height, std = -(0.08 + 0.09 * row) * tallest, values.std()
         ax.plot([-std, std], [height, height], "|-", color=colour, markersize=7)
         ax.annotate("± std" if row == 0 else "", (std, height), xytext=(5, -3), textcoords="offset points")
+    ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= ax.get_ylim()[1]])  # below: only bars
     ax.legend(frameon=False, loc="upper right")
     return ax
 

@@ -107,3 +107,11 @@ def last_two_axes(tensor):
     _refuse(tensor)
     positions = math.prod(tensor.shape[:-2])
     return tensor.shape[-1] * positions, tensor.shape[-2] * positions
+
+
+@CALCULATE_FAN_IN_AND_FAN_OUT.add(
+    "the two are exchanged, and the kernel does not count: a weight has the shape (out, in, *kernel)."
+)
+def exchanged_without_kernel(tensor):
+    _refuse(tensor)
+    return tensor.shape[0], tensor.shape[1]

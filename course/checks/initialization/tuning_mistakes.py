@@ -162,6 +162,13 @@ class biases_kept(_Lsuv):
         nn.init.orthogonal_(layer.weight)
 
 
+@_mistake("a layer with bias=False has no bias: layer.bias is None. Set it to 0 only where there is one.")
+class bias_expected(_Lsuv):
+    def start(self, layer):
+        nn.init.orthogonal_(layer.weight)
+        nn.init.zeros_(layer.bias)
+
+
 @_mistake("convolutional layers are left out: look for nn.Linear and nn.Conv2d.")
 class convolutions_left_out(_Lsuv):
     def layers(self, model):
