@@ -132,6 +132,7 @@ def test_the_report_has_the_numbers_of_the_json_document(graded):
     course, result = graded
     page = write_report(course, tiny.NAME).read_text(encoding="utf-8")
     assert what_could_run(page) == []
+    assert not re.search(r"code\.\w", page)  # a space between two sentences
     document = json.loads(json.dumps(result.to_json()))
     scores = [each["score"] for each in document["students"] if not each["problems"]]
     tiles = re.findall(r'class="tile"><b>([^<]+)</b><span>([^<]+)', page)

@@ -11,6 +11,8 @@ import torch
 
 from course import initialization_plots as plots
 
+pytestmark = pytest.mark.usefixtures("closed_figures")
+
 X = torch.linspace(-2, 2, 9)
 PICTURES = {
     "accuracy_dots": lambda ax: plots.accuracy_dots({"He": [0.9, 0.8], "not tried": []}, ax=ax),
@@ -23,17 +25,6 @@ PICTURES = {
     "singular_values": lambda ax: plots.singular_values({1: [2.0, 1.0], 50: [1.0, 0.0]}, ax=ax),
     "weight_histograms": lambda ax: plots.weight_histograms({"uniform": X, "normal": X**3}, ax=ax),
 }
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
-@pytest.fixture
-def ax():
-    return plt.subplots()[1]
 
 
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES.keys())

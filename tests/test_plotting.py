@@ -12,6 +12,8 @@ from matplotlib.colors import to_hex
 
 from course import diagrams, plotting
 
+pytestmark = pytest.mark.usefixtures("closed_figures")
+
 ACCURACIES = [[0.9, 0.95, 0.97], [0.1, 0.1, 0.4]]
 PICTURES = {
     "activation_histograms": lambda ax: plotting.activation_histograms(
@@ -40,17 +42,6 @@ PICTURES = {
 def _bowl():
     w1, w2 = torch.meshgrid(torch.linspace(-1, 1, 9), torch.linspace(-1, 1, 9), indexing="xy")
     return w1, w2, w1**2 + w2**2
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
-@pytest.fixture
-def ax():
-    return plt.subplots()[1]
 
 
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES.keys())

@@ -11,6 +11,8 @@ import torch
 
 from course import plotting, residual_plots
 
+pytestmark = pytest.mark.usefixtures("closed_figures")
+
 NORMS = [[1.0, 0.1, 0.01], [2.0, 0.2, 0.02], [4.0, 0.4, 0.04]]
 PICTURES = {
     **{
@@ -26,17 +28,6 @@ PICTURES = {
     "cost_map": lambda ax: residual_plots.cost_map({"VGG": (100, 900), "ResNet-18": (10, 90)}, ax=ax),
     "filter_grid": lambda ax: residual_plots.filter_grid(torch.randn(20, 3, 7, 7), ax=ax),
 }
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
-@pytest.fixture
-def ax():
-    return plt.subplots()[1]
 
 
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES.keys())

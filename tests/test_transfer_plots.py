@@ -13,6 +13,8 @@ from matplotlib.colors import to_hex
 from course import transfer_plots as plots
 from course.plotting import BLUE, GREY
 
+pytestmark = pytest.mark.usefixtures("closed_figures")
+
 PICTURES = {
     "decision_panel": lambda ax: plots.decision_panel({"a": [0.5, 0.7], "b": [0.6, 0.9]}, {"b"}, ax=ax),
     "digit_map": lambda ax: plots.digit_map(torch.randn(20, 2), torch.arange(20) % 10, ax=ax),
@@ -24,17 +26,6 @@ PICTURES = {
         torch.rand(2, 1, 8, 8), torch.rand(2, 3, 1, 8, 8), torch.ones(2, 3), ax=ax
     ),
 }
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
-@pytest.fixture
-def ax():
-    return plt.subplots()[1]
 
 
 @pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES.keys())
