@@ -17,7 +17,10 @@ LESSONS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0 done, 2 a data set is missing, 130 interrupted."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.epochs is not None and (options.epochs < 1 or not options.only):
+        parser.error("--epochs takes 1 or more, together with --only.")
     if options.table:
         print(tables.page(), end="")
         return 0
@@ -25,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
         on_request = getattr(experiments, "ON_REQUEST", frozenset())
         chosen = options.only or experiments.DATASET.keys() - on_request
         specs = [spec for spec in experiments.specifications() if spec["experiment"] in chosen]
+        if options.epochs is not None:
+            specs = [{**spec, "epochs": options.epochs} for spec in specs if "epochs" in spec]
         if not specs:
             continue
         record = Record(path_of(lesson))
@@ -51,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", choices=names, help="only this experiment (repeatable)")
     parser.add_argument("--table", action="store_true", help="print what is recorded as Markdown, do no run")
     parser.add_argument("--workers", type=int, metavar="N", help="runs at the same time (default: all cores)")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help="record runs of N epochs, where the whole number takes too long (needs --only)",
+    )
     return parser
 
 

@@ -70,6 +70,7 @@ def _deck_resnet18(runs: Sequence[Run]) -> Iterable[str]:
     rows = [
         [
             run["optimizer"],
+            str(run["epochs"]),
             " ".join(f"{accuracy:.3f}" for accuracy in run["test_accuracies"]),
             f"**{run['test_accuracy']:.4f}**"
             if run["test_accuracy"] >= DECK_TARGET
@@ -80,4 +81,6 @@ def _deck_resnet18(runs: Sequence[Run]) -> Iterable[str]:
         for optimizer in OPTIMIZERS
         for run in select(runs, optimizer=optimizer)
     ]
-    yield table(["optimizer", "test accuracy by epoch", "at the end", "measured on", "minutes"], rows)
+    yield table(
+        ["optimizer", "epochs", "test accuracy by epoch", "at the end", "measured on", "minutes"], rows
+    )
