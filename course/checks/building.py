@@ -59,7 +59,7 @@ class Outline:
 
 @dataclass(frozen=True)
 class Spread:
-    """Step of a `ModuleProbe`: how every convolution's weight is spread, and where the norms start.
+    """Step of a `ModuleProbe`: how the weights of each layer are spread, and where the norms start.
 
     Beside the standard deviation the share of numbers beyond 1.8 of it: 0.072 of normal numbers, none of
     uniform ones.
@@ -223,7 +223,7 @@ def _repeated(module: nn.Module) -> list[str]:
 
 def _measure(module: nn.Module, step: Spread, take: Callable[[str, object], None]) -> None:
     for name, parameter in module.named_parameters():
-        if parameter.dim() == 4:
+        if parameter.dim() in (2, 4):
             weight = parameter.detach()
             std = weight.square().mean().sqrt()
             take(f"{step.name}: standard deviation of {name}", std)

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from course.checks.networks import Network, make
 from course.checks.plain import Value, trouble
 
 # --- Plain data ---------------------------------------------------------------------------------------------
@@ -52,10 +53,10 @@ class FillProbe:
 
 @dataclass(frozen=True)
 class TuneProbe:
-    """Let a function change the weights of an nn.Sequential by what it does to a batch.
+    """Let a function change the weights of a network by what it does to a batch.
 
     Args:
-        layers: (name in torch.nn, its keyword arguments), or a tuple of such: an nn.Sequential inside.
+        network: its description.
         x: the batch.
         seed: the model's first weights, and then torch's generator, start from it.
         dtype: of the model.
@@ -64,7 +65,7 @@ class TuneProbe:
         looks_at: beginnings of the keys under which something is written down.
     """
 
-    layers: tuple[Any, ...]
+    network: Network
     x: Tensor
     seed: int = 0
     dtype: torch.dtype = torch.float64
@@ -232,20 +233,9 @@ def _unless_none(returned: object, notes: Notes) -> Callable[[str, Any], None]:
 # --- Tuning -------------------------------------------------------------------------------------------------
 
 
-def _build(layers: tuple[Any, ...]) -> nn.Sequential:
-    built = []
-    for layer in layers:
-        if isinstance(layer[0], str):
-            name, arguments = layer
-            built.append(getattr(nn, name)(**arguments))
-        else:
-            built.append(_build(layer))
-    return nn.Sequential(*built)
-
-
 def _observe_tuning(tune: Callable[..., Any], probe: TuneProbe, notes: Notes) -> None:
     _seed(probe.seed)
-    model = _build(probe.layers).to(probe.dtype).train(probe.training)
+    model = make(probe.network).to(probe.dtype).train(probe.training)
     parameters = list(model.parameters())
     x = probe.x.clone()
     _seed(probe.seed)

@@ -41,6 +41,11 @@ class Network:
     shared: Mapping[str, str] = field(default_factory=dict)
 
 
+def in_a_row(*parts: Part | Network) -> Network:
+    """The network nn.Sequential(*parts) as plain data: its parts are called "0", "1", …"""
+    return Network({str(index): part for index, part in enumerate(parts)})
+
+
 @dataclass(frozen=True)
 class Call:
     """Step: call the student's function on the model and write down what comes back and what it left behind.

@@ -79,7 +79,7 @@ LEAKY_RELU = Exercise(
         *FORWARD,
         *autograd("forward", smooth=False),
         Aspect("negative_slope as an argument", "forward", "slope", ("y",)),
-        Aspect("a negative_slope above 1", "forward", "steep", ("y",), hidden=True),
+        Aspect("a negative_slope above 1", "forward", "steep", ("y",)),
     ),
     misconceptions=tuple(mistakes.LEAKY_RELU),
     shortcuts=("leaky_relu", "prelu", "rrelu"),

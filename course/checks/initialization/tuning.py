@@ -11,22 +11,25 @@ from course.checks.drawing import TuneProbe
 from course.checks.framework import SINGLE, Aspect, Draw, Exercise, Probe, Tolerance
 from course.checks.initialization import statistics
 from course.checks.initialization.tuning_mistakes import LSUV_INIT as MISTAKES
+from course.checks.networks import Network, Part, in_a_row
 from course.initialization import lsuv_init
 
 
-def _linear(inputs: int, outputs: int, **options: Any) -> tuple[str, dict[str, Any]]:
-    return "Linear", {"in_features": inputs, "out_features": outputs, **options}
+def _linear(inputs: int, outputs: int, **options: Any) -> Part:
+    return Part("Linear", (inputs, outputs), options)
 
 
-def _conv(inputs: int, outputs: int, **options: Any) -> tuple[str, dict[str, Any]]:
-    return "Conv2d", {"in_channels": inputs, "out_channels": outputs, "kernel_size": 3, **options}
+def _conv(inputs: int, outputs: int, **options: Any) -> Part:
+    return Part("Conv2d", (inputs, outputs, 3), options)
 
 
-RELU, TANH, FLATTEN = ("ReLU", {}), ("Tanh", {}), ("Flatten", {})
-DENSE = (_linear(6, 12), RELU, _linear(12, 8), TANH, _linear(8, 3))
-CONV = (_conv(2, 4), RELU, _conv(4, 6, stride=2, bias=False), RELU, FLATTEN, _linear(54, 5))
-NESTED = ((_linear(6, 9), TANH), ((_linear(9, 9, bias=False), TANH), _linear(9, 4)))
-DROPOUT = (_linear(6, 12), RELU, ("Dropout", {"p": 0.5}), _linear(12, 8), RELU, _linear(8, 3))
+RELU, TANH = Part("ReLU"), Part("Tanh")
+DENSE = in_a_row(_linear(6, 12), RELU, _linear(12, 8), TANH, _linear(8, 3))
+CONV = in_a_row(_conv(2, 4), RELU, _conv(4, 6, stride=2, bias=False), RELU, Part("Flatten"), _linear(54, 5))
+NESTED = in_a_row(
+    in_a_row(_linear(6, 9), TANH), in_a_row(in_a_row(_linear(9, 9, bias=False), TANH), _linear(9, 4))
+)
+DROPOUT = in_a_row(_linear(6, 12), RELU, Part("Dropout", (0.5,)), _linear(12, 8), RELU, _linear(8, 3))
 
 
 def _probes(seed: int) -> dict[str, Probe]:
@@ -36,8 +39,8 @@ def _probes(seed: int) -> dict[str, Probe]:
         """Inputs that are neither centred nor of variance 1."""
         return draw.normal(40, 6, mean=2.0, std=3.0)
 
-    def probe(layers: tuple[Any, ...], x: Tensor, **options: Any) -> Probe:
-        return TuneProbe(layers, x, seed=seed, **options)
+    def probe(network: Network, x: Tensor, **options: Any) -> Probe:
+        return TuneProbe(network, x, seed=seed, **options)
 
     return {
         "dense": probe(DENSE, batch()),

@@ -127,6 +127,37 @@ class only_the_stem_drawn(Net):
                 nn.init.kaiming_uniform_(parameter, a=5**0.5)
 
 
+class _WithOwnHead(Net):
+    def __init__(
+        self, block: Any, layers: Sequence[int], num_classes: int = 1000, in_channels: int = 3
+    ) -> None:
+        super().__init__(block, layers, num_classes, in_channels)
+        self.draw_head(self.fc.weight)
+
+    def draw_head(self, weight: Tensor) -> None:
+        raise NotImplementedError
+
+
+@_mistake(
+    "fc's weights are drawn as well. Only those of the convolutions are: isinstance(module, nn.Conv2d)."
+)
+class head_drawn(_WithOwnHead):
+    def draw_head(self, weight: Tensor) -> None:
+        nn.init.kaiming_normal_(weight, mode="fan_out", nonlinearity="relu")
+
+
+@_mistake("fc starts with small normal weights (std 0.01), as in older networks. Leave it as torch made it.")
+class head_drawn_small(_WithOwnHead):
+    def draw_head(self, weight: Tensor) -> None:
+        nn.init.normal_(weight, 0.0, 0.01)
+
+
+@_mistake("fc starts at 0. Then no gradient reaches the layers before it in the first step. Leave it alone.")
+class head_of_zeros(_WithOwnHead):
+    def draw_head(self, weight: Tensor) -> None:
+        nn.init.zeros_(weight)
+
+
 @_mistake("the weights of the norms are drawn as well. They start at weight 1 and bias 0.")
 class norms_drawn(Net):
     def __init__(

@@ -39,6 +39,13 @@ BLOCKS_DRAWN = Tolerance(
     "comparisons, a false alarm in 1e20 checks",
 )
 
+HEAD_DRAWN = Tolerance(
+    0.2,
+    0.0,
+    "the standard deviations of two right draws of 2560 uniform weights differ by 0.012, so 0.2 is 16 of "
+    "these; with fan_out it is 25 times the right one",
+)
+
 NORMAL = Tolerance(
     0.0,
     0.03,
@@ -138,6 +145,13 @@ RESNET = Exercise(
             "initial",
             ("drawn: standard deviation of layer",),
             tolerance=BLOCKS_DRAWN,
+        ),
+        Aspect(
+            "fc keeps torch's first weights",
+            "initialization",
+            "initial",
+            ("drawn: standard deviation of fc",),
+            tolerance=HEAD_DRAWN,
         ),
         Aspect(
             "norms start at weight 1, bias 0",

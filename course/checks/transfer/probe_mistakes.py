@@ -138,6 +138,16 @@ def untrained(features, labels, weight_decay=1e-3):
     return nn.Linear(features.shape[1], int(labels.max()) + 1, dtype=features.dtype)
 
 
+@PROBE.add(
+    "the layer is float32, torch's default, and the features may be float64. Make the layer in their dtype: "
+    "nn.Linear(..., dtype=features.dtype)."
+)
+def float32_layer(features, labels, weight_decay=1e-3):
+    layer = nn.Linear(features.shape[1], int(labels.max()) + 1)
+    F.cross_entropy(layer(features), labels)
+    return _fit(features, labels, weight_decay)
+
+
 @PROBE.add("the layer has no bias: the classes would all be separated by planes through 0.")
 def no_bias(features, labels, weight_decay=1e-3):
     return _fit(features, labels, weight_decay, bias=False)
