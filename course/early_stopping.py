@@ -44,8 +44,8 @@ class EarlyStopping:
         """Take note of an epoch's validation loss; return True when training should stop.
 
         That is the case when the last ``patience`` losses, in a row, were not better. With patience=1 the
-        first loss that is not better stops the training. A better loss starts the count again, and ``model``'s
-        parameters and buffers are copied. The model stays as it is.
+        first loss that is not better stops the training. A better loss starts the count again, and the
+        model's parameters and buffers are copied. The model stays as it is.
         """
         if loss < self.best_loss - self.min_delta:
             self.best_loss = loss
@@ -59,8 +59,8 @@ class EarlyStopping:
     def restore(self, model: nn.Module) -> None:
         """Give ``model`` the parameters and buffers of the best epoch.
 
-        They are copied into the tensors that the model has, so an optimizer goes on working; the copy is kept,
-        so this can be done again.
+        They are copied into the tensors that the model has, so an optimizer goes on working. The copy is
+        kept, so this can be done again.
 
         Raises RuntimeError when no loss was ever better than none (before the first step, or all were nan).
         """

@@ -24,10 +24,10 @@ def l2_penalty(parameters: Iterable[Tensor], weight_decay: float) -> Tensor:
 
         penalty = weight_decay / 2 · Σ p²     over every number of every parameter
 
-    Its gradient with respect to p is ``weight_decay * p``, which is what ``torch.optim.SGD(weight_decay=...)``
-    adds to the gradient of the loss. So both train in the same way, momentum included. (For Adam they differ:
-    see Loshchilov & Hutter, 2019, "Decoupled Weight Decay Regularization".) Biases count like all others, as
-    they do in torch.
+    Its gradient with respect to p is ``weight_decay * p``, and that is what torch.optim.SGD adds to the
+    gradient of the loss when it has a ``weight_decay``. So both train in the same way, momentum included.
+    (Adam and AdamW differ here: Loshchilov & Hutter, 2019, "Decoupled Weight Decay Regularization".) Biases
+    count like all others, as they do in torch.
 
     ``parameters`` is anything that can be gone through once: ``model.parameters()`` is a generator. Returns a
     tensor of shape (), with the parameters' dtype, through which gradients flow. The parameters stay as they
