@@ -15,6 +15,8 @@ from course.checks.compare import seen_by
 from course.checks.drawing import FillProbe
 from course.checks.framework import Aspect, ChangeProbe, Exercise, Probe, tensors_in, to_float64
 from course.checks.plain import Observation, are_texts
+from course.checks.sampling import SampleProbe
+from course.checks.stopping import StopProbe
 from course.checks.surroundings import draws, may_compute
 
 UNREADABLE = "What came back from your code's process was not what the check asked for."
@@ -41,7 +43,11 @@ def judge_object(exercise: Exercise, seen: Observation) -> str:
     kind, type_name = seen.get("kind"), seen.get("type")
     if not isinstance(kind, str) or not isinstance(type_name, str) or _names(seen, "origin") is None:
         return UNREADABLE
-    wanted = "a function" if exercise.kind == "function" else "a class (a subclass of nn.Module)"
+    wanted = {
+        "function": "a function",
+        "class": "a class (a subclass of nn.Module)",
+        "plain class": "a class",
+    }[exercise.kind]
     if type_name == "NoneType":
         return f"check expected {wanted} called {exercise.name} and got None."
     if exercise.kind == "class" and kind == "instance":
@@ -49,7 +55,7 @@ def judge_object(exercise: Exercise, seen: Observation) -> str:
             f"check expected the class itself and got an instance: pass {exercise.name}, not "
             f"{exercise.name}(...)."
         )
-    if kind != exercise.kind:
+    if kind != exercise.kind.removeprefix("plain "):
         kinds = {"class": "a class", "function": "a function", "instance": "a module"}
         got = kinds.get(kind, f"an object of type {type_name}")
         return f"check expected {wanted} called {exercise.name} and got {got}."
@@ -154,16 +160,16 @@ def computes(observation: Observation, probe: Probe) -> bool:
     if _names(observation, "read-outs"):
         return True
     operators = _names(observation, "operators") or ()
-    return may_compute(operators) or (isinstance(probe, FillProbe) and draws(operators))
+    return may_compute(operators) or (isinstance(probe, FillProbe | SampleProbe) and draws(operators))
 
 
 def takes_work(aspect: Aspect, probe: Probe, expected: Observation) -> bool:
     """Whether the aspect looks at numbers that nobody has without computing.
 
     Those are neither constant, such as a weight that starts at 1, nor among the inputs. A function that sets
-    some numbers of a network to constants computes nothing.
+    some numbers of a network to constants computes nothing, nor does one that keeps a copy.
     """
-    if isinstance(probe, ChangeProbe):
+    if isinstance(probe, ChangeProbe | StopProbe):
         return False
     given = list(tensors_in(to_float64(probe)))
     values = (expected[key] for key in seen_by(aspect, expected))

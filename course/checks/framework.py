@@ -27,6 +27,9 @@ from course.checks.building import BuildingStep
 from course.checks.changing import ChangeProbe
 from course.checks.drawing import DrawingProbe
 from course.checks.networks import NetworkProbe
+from course.checks.penalties import PenaltyProbe
+from course.checks.sampling import SamplingProbe
+from course.checks.stopping import StopProbe
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,16 @@ class ModuleProbe:
     draws: bool = True
 
 
-Probe = CallProbe | ModuleProbe | DrawingProbe | ChangeProbe | NetworkProbe
+Probe = (
+    CallProbe
+    | ModuleProbe
+    | DrawingProbe
+    | ChangeProbe
+    | NetworkProbe
+    | SamplingProbe
+    | PenaltyProbe
+    | StopProbe
+)
 
 
 class Draw:
@@ -276,7 +288,7 @@ class Exercise:
 
     Args:
         name: the name that the student defines.
-        kind: "function" or "class" (a subclass of torch.nn.Module).
+        kind: "function", "class" (a subclass of torch.nn.Module) or "plain class" (any other).
         signature: as the lesson writes it: "num_features, eps=1e-5"; names with a default go by keyword.
         section: number of the section that teaches it; its title is looked up in the lesson's SECTIONS.
         oracle: right by definition; never shown to the student.

@@ -34,7 +34,10 @@ from course.checks.framework import (
     Step,
 )
 from course.checks.networks import NetworkProbe
+from course.checks.penalties import PenaltyProbe, observe_penalty
 from course.checks.plain import Observation, Trouble, Value, cut, is_timeout, plain, trouble, type_name
+from course.checks.sampling import SamplingProbe, observe_sampling
+from course.checks.stopping import StopProbe, observe_stopping
 from course.checks.surroundings import (
     OperatorLog,
     OutOfTime,
@@ -188,6 +191,12 @@ def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
             _observe_change(student, probe, notes)
         elif isinstance(probe, NetworkProbe):
             observe_network(student, probe, notes)
+        elif isinstance(probe, SamplingProbe):
+            observe_sampling(student, probe, notes)
+        elif isinstance(probe, PenaltyProbe):
+            observe_penalty(student, probe, notes)
+        elif isinstance(probe, StopProbe):
+            observe_stopping(student, probe, notes)
         else:
             _observe_module(student, probe, notes)
     except _Missing as missing:
