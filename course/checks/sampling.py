@@ -119,6 +119,14 @@ def observe_sampling(student: Callable[..., Any], probe: SamplingProbe, notes: N
 DRAWN = "drawn"
 """Key of everything that the calls returned, below the batch itself when one value is returned."""
 
+OUTPUTS, GRADIENTS = "training: outputs", "training: gradients"
+"""Keys of what the calls of a layer in training mode gave: (1 + draws, N, ...) with x first; x, outputs,
+grad_output and gradients, (4, draws, N, ...).
+"""
+
+BACKWARD = 5
+"""Calls of a layer whose gradients are looked at, the first ones."""
+
 SAME_GENERATOR = "the generator decides"
 GENERATOR_GOES_ON = "the generator goes on"
 NO_GRADIENT = "no gradient"
@@ -199,7 +207,7 @@ class _Sampling:
 
     def _generators(self) -> None:
         """Whether the generator that was passed decides, whatever state torch's own is in."""
-        if not self.notes.wants("the generator"):
+        if not any(map(self.notes.wants, (SAME_GENERATOR, GENERATOR_GOES_ON))):
             return
         seed = self.probe.seed
         seed_torch(seed)
@@ -246,9 +254,6 @@ def _observe_mask(make: Callable[..., nn.Module], probe: MaskProbe, notes: Notes
         notes.seen["error"] = trouble("no module", type_name(layer))
         return
     layer.to(probe.dtype)
-    for key, names in (("state_dict", layer.state_dict()), ("parameters", dict(layer.named_parameters()))):
-        notes.write(f"names: {key}", sorted(names))
-    notes.write("names: buffers", sorted(name for name, _ in layer.named_buffers()))
     layer.train()
     seed_torch(probe.seed)
     with notes.logged():
@@ -259,14 +264,16 @@ def _observe_mask(make: Callable[..., nn.Module], probe: MaskProbe, notes: Notes
             layer(probe.x.clone())
     _take(notes, "output", output)
     notes.take("input x afterwards", given)
-    if notes.wants("training:"):
+    if any(map(notes.wants, (OUTPUTS, GRADIENTS))):
         drawn, gradients = [output], [gradient]
-        for _ in range(probe.draws - 1):
+        for _ in range(min(probe.draws, BACKWARD) - 1):
             x, _, output = _pass(layer, probe)
             drawn.append(output)
             gradients.append(_gradient(output, probe, x))
-        _take(notes, "training: outputs", _stacked(drawn, probe))
-        _take(notes, "training: gradients", _with_gradients(drawn, gradients, probe))
+        for _ in range(probe.draws - len(drawn)):
+            drawn.append(layer(probe.x.clone()))
+        _take(notes, OUTPUTS, _stacked(drawn, probe))
+        _take(notes, GRADIENTS, _with_gradients(drawn[:BACKWARD], gradients, probe))
     for key, other in ((SAME_SEED, 0), (OTHER_SEED, 1)):
         if notes.wants(key):
             seed_torch(probe.seed)
@@ -282,6 +289,9 @@ def _observe_mask(make: Callable[..., nn.Module], probe: MaskProbe, notes: Notes
     _take(notes, "training again: output", _pass(layer, probe)[2])
     layer.eval()
     _take(notes, "evaluation again: output", _pass(layer, probe)[2])
+    for key, names in (("state_dict", layer.state_dict()), ("parameters", dict(layer.named_parameters()))):
+        notes.write(f"names: {key}", sorted(names))
+    notes.write("names: buffers", sorted(name for name, _ in layer.named_buffers()))
 
 
 def _pass(layer: nn.Module, probe: MaskProbe) -> tuple[Tensor, Tensor, Any]:
