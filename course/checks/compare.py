@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from course.checks.framework import Aspect, Probe, Tolerance
 from course.checks.networks import explain
@@ -139,9 +140,7 @@ def _compare_value(
         )
     if aspect.align is not None:
         got = aspect.align(got, expected)
-    expected, got = expected.double(), got.double()
-    if aspect.measure is not None:
-        expected, got = aspect.measure(expected), aspect.measure(got)
+    expected, got = _measured(aspect, expected), _measured(aspect, got)
     return _compare_numbers(key, expected, got, aspect.tolerance)
 
 
@@ -266,6 +265,21 @@ def _shown(value: Value) -> str:
     return cut(str(value))
 
 
+_MEASURED: WeakIdKeyDictionary = WeakIdKeyDictionary()
+"""Tensor → aspect → what was measured: the same draws are compared with those of many mistakes."""
+
+
+def _measured(aspect: Aspect, value: Tensor) -> Tensor:
+    """What of a tensor is compared, in float64."""
+    if aspect.measure is None:
+        return value.double()
+    known = _MEASURED.setdefault(value, {})
+    if aspect not in known:
+        known[aspect] = aspect.measure(value.double())
+    measured: Tensor = known[aspect]
+    return measured
+
+
 def same(aspect: Aspect, expected: Observation, one: Observation, other: Observation) -> bool:
     """Whether two observations show the same thing wherever the aspect looks."""
     return all(
@@ -284,6 +298,5 @@ def _same_value(one: Value, other: Value, aspect: Aspect) -> bool:
     if aspect.align is not None:
         one = aspect.align(one, other)
     tolerance = aspect.tolerance
-    if aspect.measure is not None:
-        one, other = aspect.measure(one.double()), aspect.measure(other.double())
-    return torch.allclose(one.double(), other.double(), tolerance.rtol, tolerance.atol, equal_nan=True)
+    one, other = _measured(aspect, one), _measured(aspect, other)
+    return torch.allclose(one, other, tolerance.rtol, tolerance.atol, equal_nan=True)

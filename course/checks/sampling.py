@@ -21,6 +21,7 @@ from course.checks.drawing import OTHER_SEED, SAME_SEED, modes_kept, seed_torch
 from course.checks.plain import trouble, type_name
 from course.checks.surroundings import unlogged
 from course.checks.traces import Notes
+from course.checks.train_steps import backpropagate
 
 # --- Plain data ---------------------------------------------------------------------------------------------
 
@@ -306,9 +307,8 @@ def _gradient(output: Any, probe: MaskProbe, x: Tensor) -> Any:
     if not isinstance(output, Tensor) or not output.requires_grad or output.shape != probe.x.shape:
         return _Instead(NO_GRADIENT)
     with unlogged(), contextlib.suppress(RuntimeError):
-        (gradient,) = torch.autograd.grad(output, x, probe.grad_output.to(output.dtype), allow_unused=True)
-        return _Instead(NO_GRADIENT) if gradient is None else gradient
-    return _Instead(NO_GRADIENT)
+        backpropagate(output, probe.grad_output)
+    return _Instead(NO_GRADIENT) if x.grad is None else x.grad
 
 
 def _stacked(outputs: list[Any], probe: MaskProbe) -> Any:

@@ -153,18 +153,6 @@ class scaled_up_in_evaluation(_Dropout):
 
 
 @DROPOUT.add(
-    "the mode is read once, in __init__. train() and eval() come later: ask self.training in forward."
-)
-class mode_of_the_constructor(_Dropout):
-    def __init__(self, p=0.5):
-        super().__init__(p)
-        self.was_training = self.training
-
-    def active(self):
-        return self.was_training
-
-
-@DROPOUT.add(
     "you ask torch.is_grad_enabled(). Evaluation mode and no_grad are two things: ask self.training."
 )
 class mode_from_grad_enabled(_Dropout):
@@ -236,7 +224,7 @@ class mask_kept(_Dropout):
 @DROPOUT.add("you seed inside: each call draws the same mask. Leave the seed to the caller.")
 class seeded_inside(_Dropout):
     def mask(self, x):
-        torch.default_generator.manual_seed(0)
+        torch.default_generator.manual_seed(x.numel())
         return super().mask(x)
 
 
