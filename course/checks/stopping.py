@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from course.checks.drawing import modes_kept
 from course.checks.plain import Value, trouble, type_name
 from course.checks.surroundings import unlogged
 from course.checks.traces import Notes, bits, moved
@@ -44,33 +45,45 @@ class StopProbe:
     looks_at: tuple[str, ...] = ("",)
 
 
-LATER, EVEN_LATER = 50, 60
+LATER, EVEN_LATER, ELSEWHERE = 50, 60, 70
 """Epochs whose numbers stand in the network when the best ones are asked for."""
 
 
 def observe_stopping(make: Callable[..., Any], probe: StopProbe, notes: Notes) -> None:
     """Take a class through the probe."""
+    with modes_kept():
+        _observe(make, probe, notes)
+
+
+def _observe(make: Callable[..., Any], probe: StopProbe, notes: Notes) -> None:
     model = _network(probe)
     watcher = make(probe.patience, **probe.options)
     said: list[str] = []
     touched: dict[str, None] = {}
-    modes_kept = True
+    epochs: list[str] = []
+    same_modes = gradients = True
+    looks = notes.wants("each step")
     for epoch, loss in enumerate(probe.losses, 1):
         _train(model, epoch)
         model.train(epoch % 2 == 0)  # some test in evaluation mode and stay in it
-        before, training = bits(model), model.training
+        before, training = bits(model) if looks else {}, model.training
         with notes.logged():
             answer = _word(watcher.step(loss, model))
         if not isinstance(answer, str):
             notes.write("stops", answer)
             break
         said.append(answer)
-        touched.update(dict.fromkeys(moved(before, model)))
-        modes_kept = modes_kept and all(module.training is training for module in model.modules())
+        changed = moved(before, model)
+        touched.update(dict.fromkeys(changed))
+        epochs += [f"in epoch {epoch}"] if changed else []
+        same_modes = same_modes and all(module.training is training for module in model.modules())
+        gradients = gradients and torch.is_grad_enabled()
     else:
         notes.write("stops", said)
     notes.write("each step: moved", [*touched])
-    notes.write("each step: modes as before", modes_kept)
+    notes.write("each step: when", epochs)
+    notes.write("each step: modes as before", same_modes)
+    notes.write("each step: gradients enabled", gradients)
     if not probe.restores:
         return
     _train(model, LATER)
@@ -92,7 +105,7 @@ def observe_stopping(make: Callable[..., Any], probe: StopProbe, notes: Notes) -
     watcher.restore(model)
     _record(model, "restored again", notes)
     other = _network(probe)
-    _train(other, EVEN_LATER)
+    _train(other, ELSEWHERE)
     watcher.restore(other)
     _record(other, "another network", notes)
     before = bits(other)
@@ -102,7 +115,7 @@ def observe_stopping(make: Callable[..., Any], probe: StopProbe, notes: Notes) -
 
 def _network(probe: StopProbe) -> nn.Module:
     """Parameters, running statistics, a counter, and a buffer that no layer of torch has."""
-    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1)).to(probe.dtype)
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).to(probe.dtype)
     model.register_buffer("average", torch.zeros(2, dtype=probe.dtype))
     model[0].requires_grad_(not probe.frozen)
     return model
@@ -114,7 +127,7 @@ def _train(model: nn.Module, epoch: int) -> None:
     with unlogged():
         for place, value in enumerate(model.state_dict().values()):
             if value.is_floating_point():
-                value.copy_(epoch + 0.1 * place + 0.001 * torch.arange(value.numel()).view(value.shape))
+                value.fill_(epoch + 0.1 * place)
             else:
                 value.fill_(epoch)
 

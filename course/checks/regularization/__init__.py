@@ -2,8 +2,9 @@
 
 from course.checks.regularization.dropout import DROPOUT
 from course.checks.regularization.penalty import L2_PENALTY
+from course.checks.regularization.stopping import EARLY_STOPPING
 
-EXERCISES = (L2_PENALTY, DROPOUT)
+EXERCISES = (L2_PENALTY, DROPOUT, EARLY_STOPPING)
 
 SECTIONS = {
     "5.1": "When a network memorises",
