@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from course.checks.framework import Aspect, Probe, Tolerance
 from course.checks.networks import explain
@@ -139,9 +140,7 @@ def _compare_value(
         )
     if aspect.align is not None:
         got = aspect.align(got, expected)
-    expected, got = expected.double(), got.double()
-    if aspect.measure is not None:
-        expected, got = aspect.measure(expected), aspect.measure(got)
+    expected, got = _measured(aspect, expected), _measured(aspect, got)
     return _compare_numbers(key, expected, got, aspect.tolerance)
 
 
@@ -268,24 +267,40 @@ def _shown(value: Value) -> str:
     return cut(str(value))
 
 
+_MEASURED: WeakIdKeyDictionary = WeakIdKeyDictionary()
+"""Tensor → aspect → what was measured: the same draws are compared with those of many mistakes."""
+
+
+def _measured(aspect: Aspect, value: Tensor) -> Tensor:
+    """What of a tensor is compared, in float64."""
+    if aspect.measure is None:
+        return value.double()
+    known = _MEASURED.setdefault(value, {})
+    if aspect not in known:
+        known[aspect] = aspect.measure(value.double())
+    measured: Tensor = known[aspect]
+    return measured
+
+
 def same(aspect: Aspect, expected: Observation, one: Observation, other: Observation) -> bool:
     """Whether two observations show the same thing wherever the aspect looks."""
     return all(
-        _same_value(one.get(key, one.get("error")), other.get(key, other.get("error")), aspect)
+        _same_value(expected[key], one.get(key, one.get("error")), other.get(key, other.get("error")), aspect)
         for key in seen_by(aspect, expected)
     )
 
 
-def _same_value(one: Value, other: Value, aspect: Aspect) -> bool:
+def _same_value(expected: Value, one: Value, other: Value, aspect: Aspect) -> bool:
     if is_trouble(one) and is_trouble(other):
         return _parts(one)[:2] == _parts(other)[:2]
     if not isinstance(one, Tensor) or not isinstance(other, Tensor):
         return type(one) is type(other) and not isinstance(one, Tensor) and one == other
     if one.shape != other.shape or one.dtype != other.dtype:
         return False
+    if aspect.measure is not None and (not isinstance(expected, Tensor) or one.shape != expected.shape):
+        return True  # both have the same wrong shape, in which there is nothing to measure
     if aspect.align is not None:
         one = aspect.align(one, other)
     tolerance = aspect.tolerance
-    if aspect.measure is not None:
-        one, other = aspect.measure(one.double()), aspect.measure(other.double())
-    return torch.allclose(one.double(), other.double(), tolerance.rtol, tolerance.atol, equal_nan=True)
+    one, other = _measured(aspect, one), _measured(aspect, other)
+    return torch.allclose(one, other, tolerance.rtol, tolerance.atol, equal_nan=True)

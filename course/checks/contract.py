@@ -23,6 +23,8 @@ from course.checks.framework import (
     to_float64,
 )
 from course.checks.plain import Observation, are_texts
+from course.checks.sampling import SampleProbe
+from course.checks.stopping import StopProbe
 from course.checks.surroundings import draws, may_compute
 
 UNREADABLE = "What came back from your code's process was not what the check asked for."
@@ -179,16 +181,16 @@ def computes(observation: Observation, probe: Probe) -> bool:
     if _names(observation, "read-outs"):
         return True
     operators = _names(observation, "operators") or ()
-    return may_compute(operators) or (isinstance(probe, FillProbe) and draws(operators))
+    return may_compute(operators) or (isinstance(probe, FillProbe | SampleProbe) and draws(operators))
 
 
 def takes_work(aspect: Aspect, probe: Probe, expected: Observation) -> bool:
     """Whether the aspect looks at numbers that nobody has without computing.
 
     Those are neither constant, such as a weight that starts at 1, nor among the inputs. A function that sets
-    some numbers of a network to constants computes nothing.
+    some numbers of a network to constants computes nothing, nor does one that keeps a copy.
     """
-    if isinstance(probe, ChangeProbe | ScheduleProbe):
+    if isinstance(probe, ChangeProbe | ScheduleProbe | StopProbe):
         return False
     given = list(tensors_in(to_float64(probe)))
     values = (expected[key] for key in seen_by(aspect, expected))

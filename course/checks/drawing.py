@@ -142,7 +142,7 @@ class Notes(Protocol):
 
 def observe_drawing(student: Callable[..., Any], probe: DrawingProbe, notes: Notes) -> None:
     """Take a function through one of this module's probes."""
-    with _modes_kept():
+    with modes_kept():
         match probe:
             case FillProbe():
                 _observe_filling(student, probe, notes)
@@ -155,7 +155,7 @@ def observe_drawing(student: Callable[..., Any], probe: DrawingProbe, notes: Not
 
 
 @contextlib.contextmanager
-def _modes_kept() -> Iterator[None]:
+def modes_kept() -> Iterator[None]:
     """A student's `torch.set_grad_enabled(False)` must not reach the next probe. One thread is enough here.
 
     A thousand small matrices keep a second thread waiting a thousand times: on a busy machine for seconds.
@@ -169,8 +169,8 @@ def _modes_kept() -> Iterator[None]:
         torch.set_grad_enabled(grad_enabled)
 
 
-def _seed(seed: int) -> None:
-    # torch.manual_seed would look for accelerators too, each time.
+def seed_torch(seed: int) -> None:
+    """Start torch's generator; torch.manual_seed would look for accelerators too, each time."""
     torch.default_generator.manual_seed(seed)
 
 
@@ -193,7 +193,7 @@ def _blank(probe: FillProbe) -> tuple[Tensor, Tensor]:
 
 
 def _observe_filling(fill: Callable[..., Any], probe: FillProbe, notes: Notes) -> None:
-    _seed(probe.seed)
+    seed_torch(probe.seed)
     tensor, memory = _blank(probe)
     with notes.logged():
         returned = fill(tensor, **probe.options)
@@ -212,7 +212,7 @@ def _observe_filling(fill: Callable[..., Any], probe: FillProbe, notes: Notes) -
     write("filled", torch.stack(drawn))
     for key, seed in ((SAME_SEED, probe.seed), (OTHER_SEED, probe.seed + 1)):
         if notes.wants(key):
-            _seed(seed)
+            seed_torch(seed)
             tensor, _ = _blank(probe)
             fill(tensor, **probe.options)
             write(key, torch.equal(tensor.detach(), drawn[0]) is (key == SAME_SEED))
@@ -234,11 +234,11 @@ def _unless_none(returned: object, notes: Notes) -> Callable[[str, Any], None]:
 
 
 def _observe_tuning(tune: Callable[..., Any], probe: TuneProbe, notes: Notes) -> None:
-    _seed(probe.seed)
+    seed_torch(probe.seed)
     model = make(probe.network).to(probe.dtype).train(probe.training)
     parameters = list(model.parameters())
     x = probe.x.clone()
-    _seed(probe.seed)
+    seed_torch(probe.seed)
     with notes.logged():
         returned = tune(model, x)
     write = _unless_none(returned, notes)

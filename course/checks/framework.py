@@ -30,7 +30,10 @@ from course.checks.drawing import DrawingProbe
 from course.checks.looping import LoopProbe
 from course.checks.networks import NetworkProbe
 from course.checks.optimizing import OptimizerProbe
+from course.checks.penalties import PenaltyProbe
+from course.checks.sampling import SamplingProbe
 from course.checks.scheduling import ScheduleProbe
+from course.checks.stopping import StopProbe
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,9 @@ Probe = (
     | OptimizerProbe
     | ScheduleProbe
     | LoopProbe
+    | SamplingProbe
+    | PenaltyProbe
+    | StopProbe
 )
 
 

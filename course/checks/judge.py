@@ -24,6 +24,7 @@ from course.checks.framework import (
 )
 from course.checks.observe import observe
 from course.checks.plain import Observation, is_timeout
+from course.checks.sampling import SampleProbe
 from course.checks.train_steps import NOTHING_RETURNED
 
 
@@ -143,7 +144,7 @@ def examine(
         return verdict
     delegation = contract.judge_own_work(exercise, described, seen.values())
     if not delegation and _worked_out_of_sight(book, verdict.findings, seen):
-        drawing = any(isinstance(book.probes[name], FillProbe) for name in seen)
+        drawing = any(isinstance(book.probes[name], FillProbe | SampleProbe) for name in seen)
         delegation = contract.NOT_DRAWN if drawing else contract.OUT_OF_SIGHT
     return replace(verdict, problem=delegation, delegation=delegation)
 

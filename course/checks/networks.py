@@ -9,7 +9,7 @@ behind. `train_steps.py` does that; nothing here runs a student's code.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,7 +126,22 @@ class Duplicate:
     """Step: go on with a deep copy of the model."""
 
 
-NetworkStep = Call | Train | Evaluate | Look | Switch | Load | Duplicate
+@dataclass(frozen=True)
+class Views:
+    """Argument of a call: a list of functions on a batch of pictures, by their names in `VIEWS`."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Accumulate:
+    """Step: backpropagate once and leave the gradients in the parameters."""
+
+    x: Tensor
+    grad_output: Tensor
+
+
+NetworkStep = Call | Accumulate | Train | Evaluate | Look | Switch | Load | Duplicate
 
 
 @dataclass(frozen=True)
@@ -158,7 +173,10 @@ class NetworkProbe:
     looks_at: tuple[str, ...] = ("",)
 
 
-RECORDS = (NetworkProbe, Network, Part, Call, Train, Evaluate, Look, Switch, Load, Duplicate)
+RECORDS = (
+    *(NetworkProbe, Network, Part, Views),
+    *(Call, Accumulate, Train, Evaluate, Look, Switch, Load, Duplicate),
+)
 """The dataclasses of a probe that may travel to another process."""
 
 
@@ -199,6 +217,21 @@ KINDS = {
     "Residual": Residual,
 }
 """Kind of network → its constructor."""
+
+
+def _broken(x: Tensor) -> Tensor:
+    raise RuntimeError("this transform cannot be had")
+
+
+VIEWS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "as it is": lambda x: x,
+    "mirrored": lambda x: x.flip(-1),
+    "shifted": lambda x: x.roll(1, -2),
+    "brighter": lambda x: x + 1,
+    "negative": lambda x: -2 * x,
+    "broken": _broken,
+}
+"""Functions that a `Views` names."""
 
 
 def make(network: Network | Part) -> nn.Module:
@@ -243,6 +276,7 @@ _LISTS = {
     "returns": ("Missing", "Not expected"),
     "shared": ("", "Shares memory with the given model"),
     "rows of the given model": ("", "Has rows of the given model"),
+    "gradients": ("", "Another .grad than before"),
     "state_dict": ("Missing in the state_dict", "New in the state_dict"),
 }
 

@@ -36,6 +36,7 @@ from course.checks.framework import (
 from course.checks.looping import LoopProbe, observe_loop
 from course.checks.networks import NetworkProbe
 from course.checks.optimizing import OptimizerProbe, observe_optimizer
+from course.checks.penalties import PenaltyProbe, observe_penalty
 from course.checks.plain import (
     Observation,
     Trouble,
@@ -47,7 +48,9 @@ from course.checks.plain import (
     trouble,
     type_name,
 )
+from course.checks.sampling import SamplingProbe, observe_sampling
 from course.checks.scheduling import ScheduleProbe, observe_schedule
+from course.checks.stopping import StopProbe, observe_stopping
 from course.checks.surroundings import (
     OperatorLog,
     OutOfTime,
@@ -207,6 +210,12 @@ def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
             observe_schedule(student, probe, notes)
         elif isinstance(probe, LoopProbe):
             observe_loop(student, probe, notes)
+        elif isinstance(probe, SamplingProbe):
+            observe_sampling(student, probe, notes)
+        elif isinstance(probe, PenaltyProbe):
+            observe_penalty(student, probe, notes)
+        elif isinstance(probe, StopProbe):
+            observe_stopping(student, probe, notes)
         else:
             _observe_module(student, probe, notes)
     except _Missing as missing:

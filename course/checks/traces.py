@@ -97,6 +97,10 @@ class Snapshot:
         self._bits = bits(network)
         self._modes = {name: module.training for name, module in network.named_modules()}
         self._asking = {name: p.requires_grad for name, p in network.named_parameters()}
+        with unlogged():
+            self._gradients = {
+                name: None if p.grad is None else p.grad.clone() for name, p in network.named_parameters()
+            }
 
     def compare(self, network: nn.Module, name: str, notes: Notes) -> None:
         """Write down what is different now."""
@@ -115,6 +119,16 @@ class Snapshot:
             if key not in parameters or parameters[key].requires_grad != was
         ]
         notes.write(f"{name}: other wishes for gradients", other)
+        notes.write(
+            f"{name}: gradients", [key for key in parameters if self._other_gradient(key, parameters)]
+        )
+
+    def _other_gradient(self, key: str, parameters: Mapping[str, Tensor]) -> bool:
+        before, now = self._gradients.get(key), parameters[key].grad
+        if before is None or now is None:
+            return before is not now
+        with unlogged():
+            return not torch.equal(before, now)
 
 
 def _hooked(network: nn.Module) -> Iterator[str]:

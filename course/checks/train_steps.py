@@ -7,6 +7,7 @@ Runs where the student's code lives, like `observe.py`, and knows no answer.
     NAME: moved                 names in the state_dict whose bits are not what they were before the step
     NAME: modes                 modules that are in another mode than before the call
     NAME: hooks                 modules with a hook
+    NAME: gradients             parameters whose .grad is not what it was before the call
     NAME: output                what the network put out in a training step
 """
 
@@ -22,6 +23,8 @@ from torch import Tensor, nn
 from torch.autograd import Variable
 
 from course.checks.networks import (
+    VIEWS,
+    Accumulate,
     Call,
     Duplicate,
     Evaluate,
@@ -31,6 +34,7 @@ from course.checks.networks import (
     NetworkStep,
     Switch,
     Train,
+    Views,
     build,
 )
 from course.checks.plain import cut, trouble
@@ -64,6 +68,9 @@ class _Session:
                 self._call(step)
             case Switch():
                 self.networks["model"].get_submodule(step.part).train(step.mode)
+            case Accumulate():
+                with unlogged():
+                    backpropagate(self.networks["model"](step.x.clone()), step.grad_output)
             case Duplicate():
                 self.networks["model"] = copy.deepcopy(self.networks["model"])
             case _ if step.of in self.networks:  # what never came back is not looked at
@@ -239,6 +246,8 @@ def _handed_over(value: Any) -> Any:
     """An argument as the student's function gets it: tensors as copies, tuples of batches as lists."""
     if isinstance(value, Tensor):
         return value.clone()
+    if isinstance(value, Views):
+        return [VIEWS[name] for name in value.names]
     if isinstance(value, tuple):
         return [tuple(_handed_over(item) for item in pair) for pair in value]
     return value

@@ -42,8 +42,11 @@ from course.checks.framework import (
 from course.checks.looping import RECORDS as LOOP_RECORDS
 from course.checks.networks import RECORDS as NETWORK_RECORDS
 from course.checks.optimizing import RECORDS as OPTIMIZER_RECORDS
+from course.checks.penalties import PenaltyProbe
 from course.checks.plain import DTYPES, LONGEST_INT
+from course.checks.sampling import RECORDS as SAMPLING_RECORDS
 from course.checks.scheduling import RECORDS as SCHEDULE_RECORDS
+from course.checks.stopping import StopProbe
 
 Message = tuple[Any, list[bytes]]
 """A header that JSON can hold, and a list of one buffer."""
@@ -52,13 +55,14 @@ RECORDS = {
     kind.__name__: kind
     for kind in (
         *(CallProbe, ModuleProbe, LayerSpec, Forward, Describe, Reload, DeepCopy),
-        *(ChangeProbe, StandIn, Fill, Outline, Spread),
+        *(ChangeProbe, StandIn, Fill, Outline, Spread, PenaltyProbe, StopProbe),
     )
 }
 """The dataclasses that may travel."""
 RECORDS.update({kind.__name__: kind for kind in DRAWING_RECORDS})
 RECORDS.update({kind.__name__: kind for kind in NETWORK_RECORDS})
 RECORDS.update({kind.__name__: kind for kind in (*OPTIMIZER_RECORDS, *SCHEDULE_RECORDS, *LOOP_RECORDS)})
+RECORDS.update({kind.__name__: kind for kind in SAMPLING_RECORDS})
 
 DEEPEST = 16
 """How many containers may lie in one another; a probe needs five."""
