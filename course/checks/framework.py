@@ -23,10 +23,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course.checks.batches import BatchProbe
 from course.checks.building import BuildingStep
 from course.checks.changing import ChangeProbe
 from course.checks.drawing import DrawingProbe
 from course.checks.networks import NetworkProbe
+from course.checks.precision import PrecisionProbe
+from course.checks.timing import TimingProbe
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,9 @@ class ModuleProbe:
     draws: bool = True
 
 
-Probe = CallProbe | ModuleProbe | DrawingProbe | ChangeProbe | NetworkProbe
+MachineProbe = TimingProbe | BatchProbe | PrecisionProbe
+
+Probe = CallProbe | ModuleProbe | DrawingProbe | ChangeProbe | NetworkProbe | MachineProbe
 
 
 class Draw:

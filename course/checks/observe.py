@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.autograd import Variable
 
 from course.checks import changing
+from course.checks.batches import BatchProbe, observe_batch
 from course.checks.building import Fill, NoDraws, Outline, Spread, is_network, materialize, reach, take_step
 from course.checks.drawing import DrawingProbe, observe_drawing
 from course.checks.framework import (
@@ -35,6 +36,7 @@ from course.checks.framework import (
 )
 from course.checks.networks import NetworkProbe
 from course.checks.plain import Observation, Trouble, Value, cut, is_timeout, plain, trouble, type_name
+from course.checks.precision import PrecisionProbe, observe_precision
 from course.checks.surroundings import (
     OperatorLog,
     OutOfTime,
@@ -46,6 +48,7 @@ from course.checks.surroundings import (
     time_limited,
     unlogged,
 )
+from course.checks.timing import TimingProbe, observe_timing
 from course.checks.train_steps import observe_network
 
 TIME_LIMIT = 5.0
@@ -188,6 +191,12 @@ def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
             _observe_change(student, probe, notes)
         elif isinstance(probe, NetworkProbe):
             observe_network(student, probe, notes)
+        elif isinstance(probe, TimingProbe):
+            observe_timing(student, probe, notes)
+        elif isinstance(probe, BatchProbe):
+            observe_batch(student, probe, notes)
+        elif isinstance(probe, PrecisionProbe):
+            observe_precision(student, probe, notes)
         else:
             _observe_module(student, probe, notes)
     except _Missing as missing:

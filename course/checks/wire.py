@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course.checks.batches import RECORDS as BATCH_RECORDS
 from course.checks.building import Fill, Outline, Spread, StandIn
 from course.checks.drawing import RECORDS as DRAWING_RECORDS
 from course.checks.framework import (
@@ -41,6 +42,8 @@ from course.checks.framework import (
 )
 from course.checks.networks import RECORDS as NETWORK_RECORDS
 from course.checks.plain import DTYPES, LONGEST_INT
+from course.checks.precision import RECORDS as PRECISION_RECORDS
+from course.checks.timing import RECORDS as TIMING_RECORDS
 
 Message = tuple[Any, list[bytes]]
 """A header that JSON can hold, and a list of one buffer."""
@@ -55,6 +58,8 @@ RECORDS = {
 """The dataclasses that may travel."""
 RECORDS.update({kind.__name__: kind for kind in DRAWING_RECORDS})
 RECORDS.update({kind.__name__: kind for kind in NETWORK_RECORDS})
+for records in (TIMING_RECORDS, BATCH_RECORDS, PRECISION_RECORDS):
+    RECORDS.update({kind.__name__: kind for kind in records})
 
 DEEPEST = 16
 """How many containers may lie in one another; a probe needs five."""
