@@ -1,4 +1,4 @@
-"""Probes of a function that brings a batch to a device: containers in containers, and where their tensors are.
+"""Probes of a function that brings a batch to a device: containers, and where their tensors are.
 
 The device `meta` is on every machine: its tensors have a shape and no numbers. A tensor that has got there
 was moved; one that was moved to the CPU, where it was before, must be the same tensor. So nothing here needs

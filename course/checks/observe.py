@@ -36,7 +36,7 @@ from course.checks.framework import (
 )
 from course.checks.networks import NetworkProbe
 from course.checks.plain import Observation, Trouble, Value, cut, is_timeout, plain, trouble, type_name
-from course.checks.precision import PrecisionProbe, observe_precision
+from course.checks.precision import PrecisionProbe, get_ready, observe_precision
 from course.checks.surroundings import (
     OperatorLog,
     OutOfTime,
@@ -73,6 +73,8 @@ def observe(
         ways in which numbers were taken out of tensors without an operator.
     """
     with quiet(), repeatable(), torch.enable_grad():
+        if isinstance(probe, PrecisionProbe):
+            get_ready()
         if trusted:
             notes = _Notes(probe)
             _observe(student, probe, notes)

@@ -118,6 +118,11 @@ class _Scaler(torch.amp.GradScaler):
         super().update(new_scale)
 
 
+def get_ready() -> None:
+    """Let torch import what the first optimizer needs (its compiler): seconds that are not the student's."""
+    torch.optim.SGD([torch.zeros(1)], lr=1.0)
+
+
 def observe_precision(train: Callable[..., Any], probe: PrecisionProbe, notes: Notes) -> None:
     """Let the function do its step, and look at what became of the network."""
     diary = _Diary()

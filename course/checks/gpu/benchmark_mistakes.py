@@ -170,21 +170,6 @@ class started_before_waiting(Recipe):
         return self.clock() - start
 
 
-@_collect("you wait after the clock has stopped. Synchronize first, then read the clock.", "7.2")
-class stopped_before_waiting(Recipe):
-    def measure(self, step, device):
-        self.wait(device)
-        start = self.clock()
-        step()
-        seconds = self.clock() - start
-        self.wait(device)
-        self.wait(device)
-        return seconds + 0.0
-
-
-BENCHMARK_STEP.pop()  # the same numbers as no_wait_after, whose message says what to do
-
-
 @_collect(
     "one clock runs over all the calls, and the total is divided. One interrupted call then spoils it: "
     "measure each call, take the median."
@@ -346,7 +331,7 @@ class as_tensor(Recipe):
 
 
 @_collect(
-    "torch.cuda.synchronize() is called for every device. Use synchronize(device), which asks which one it is."
+    "torch.cuda.synchronize() is called for every device. Use synchronize(device), which asks which it is."
 )
 class cuda_always(Recipe):
     def wait(self, device):

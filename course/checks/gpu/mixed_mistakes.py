@@ -98,19 +98,12 @@ class _Off:
 # --- autocast -----------------------------------------------------------------------------------------------
 
 
-@_collect("the forward pass runs in float32: there is no autocast around it.")
+@_collect(
+    "the network runs in float32: the call model(x) is not under autocast, or under that of another device."
+)
 class no_autocast(Recipe):
     def autocast(self, x, dtype):
         return _Off()
-
-
-@_collect('autocast("cuda") does nothing for tensors on a CPU. Take the device from the data: x.device.type.')
-class autocast_for_cuda(Recipe):
-    def autocast(self, x, dtype):
-        return torch.autocast("cuda", dtype=dtype)
-
-
-TRAIN_AMP.pop()  # the same numbers as no_autocast; the text of the exercise names it
 
 
 @_collect("autocast always takes bfloat16. The argument dtype says which.")
@@ -133,16 +126,8 @@ class loss_outside(Recipe):
         return self.loss(logits, y)
 
 
-@_collect("only the loss is under autocast, and the network runs in float32. The forward pass belongs in it.")
-class network_outside(Recipe):
-    def forward(self, model, x, y, dtype):
-        logits = model(x)
-        with self.autocast(x, dtype):
-            return self.loss(logits, y)
-
-
 @_collect(
-    "the backward pass is under autocast. Leave the block first: backward takes the dtypes of the forward pass."
+    "the backward pass is under autocast. Leave the block first: backward takes forward's dtypes by itself."
 )
 class backward_inside(Recipe):
     def __call__(self, model, x, y, optimizer, scaler=None, max_norm=None, dtype=torch.bfloat16):
@@ -283,9 +268,7 @@ class scaled_and_dropped(Recipe):
         loss.backward()
 
 
-@_collect(
-    "optimizer.step() is called, not scaler.step(optimizer): the step is as many times too long as the scale says."
-)
+@_collect("optimizer.step() is called, not scaler.step(optimizer): the step is too long by the factor scale.")
 class step_of_the_optimizer(Recipe):
     def step(self, optimizer, scaler):
         optimizer.step()
@@ -358,20 +341,9 @@ class clipped_before_unscaling(Recipe):
 
 
 @_collect(
-    "you clip first and unscale afterwards. The other way round: max_norm is meant for the true gradients."
+    "you clip before backward() or after the step. Between the two is the only time when it has an effect."
 )
-class unscaled_after_clipping(Recipe):
-    def clip(self, model, optimizer, scaler, max_norm):
-        if max_norm is not None:
-            self.limit(model, max_norm)
-            self.unscale(optimizer, scaler)
-
-
-TRAIN_AMP.pop()  # the same numbers and events as clipped_before_unscaling, whose message says the same
-
-
-@_collect("you clip before backward(): there is no gradient yet.")
-class clipped_too_early(Recipe):
+class clipped_at_the_wrong_time(Recipe):
     def __call__(self, model, x, y, optimizer, scaler=None, max_norm=None, dtype=torch.bfloat16):
         self.clear(optimizer)
         loss = self.forward(model, x, y, dtype)
@@ -383,24 +355,6 @@ class clipped_too_early(Recipe):
         self.step(optimizer, scaler)
         self.update(scaler)
         return self.result(loss, scaler)
-
-
-@_collect("you clip after the step, when it is too late.")
-class clipped_too_late(Recipe):
-    def __call__(self, model, x, y, optimizer, scaler=None, max_norm=None, dtype=torch.bfloat16):
-        self.clear(optimizer)
-        loss = self.forward(model, x, y, dtype)
-        self.backward(loss, scaler)
-        if max_norm is not None:
-            self.unscale(optimizer, scaler)
-        self.step(optimizer, scaler)
-        self.update(scaler)
-        if max_norm is not None:
-            self.limit(model, max_norm)
-        return self.result(loss, scaler)
-
-
-TRAIN_AMP.pop()  # the same as clipped_too_early wherever one can look; one message for both would not help
 
 
 @_collect(

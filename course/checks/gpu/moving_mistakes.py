@@ -265,7 +265,7 @@ class in_place(Recipe):
 
 
 @_collect(
-    "the batch is taken for a pair of x and y. It may be anything: a tensor alone, a dictionary, three values."
+    "the batch is taken for a pair of x and y. It may be anything: a tensor, a dictionary, three values."
 )
 class always_a_pair(Recipe):
     def __call__(self, batch, device, non_blocking=False):
@@ -324,7 +324,7 @@ class to_on_everything(Recipe):
 )
 class text_taken_apart(Recipe):
     def other(self, batch, device):
-        return [letter for letter in batch] if isinstance(batch, str) else batch
+        return list(batch) if isinstance(batch, str) else batch
 
 
 @_collect("values that are no tensors become text. Pass them on as they are.")
