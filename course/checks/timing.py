@@ -184,6 +184,10 @@ def _simulated(machine: Machine, names: dict[str, Any]) -> Iterator[None]:
             before.append((module, name, real))
             setattr(module, name, choose)
             stands_for.setdefault(id(real), choose)
+        # timeit has bound its clock as a default value.
+        for function in (timeit.timeit, timeit.repeat, timeit.Timer.__init__):
+            before.append((function, "__defaults__", function.__defaults__))
+            function.__defaults__ = tuple(stands_for.get(id(each), each) for each in function.__defaults__)
         found = {name: value for name, value in names.items() if id(value) in stands_for}
         names.update({name: stands_for[id(value)] for name, value in found.items()})
         try:

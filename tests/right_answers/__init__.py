@@ -8,6 +8,7 @@ from right_answers import (
     batch_norm_functions,
     batch_norm_layers,
     fusing,
+    gpu,
     initialization,
     other_norms,
     preprocessing,
@@ -23,6 +24,7 @@ MODULES = (
     *(preprocessing, batch_norm_functions, batch_norm_layers, other_norms, fusing),
     *(residual_blocks, residual_networks),
     *(transfer_surgery, transfer_features, transfer_training),
+    gpu,
 )
 
 RIGHT = {exercise: ways for module in MODULES for exercise, ways in module.RIGHT.items()}
