@@ -24,6 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course.checks.batches import BatchProbe
 from course.checks.building import BuildingStep
 from course.checks.changing import ChangeProbe
 from course.checks.drawing import DrawingProbe
@@ -31,9 +32,11 @@ from course.checks.looping import LoopProbe
 from course.checks.networks import NetworkProbe
 from course.checks.optimizing import OptimizerProbe
 from course.checks.penalties import PenaltyProbe
+from course.checks.precision import PrecisionProbe
 from course.checks.sampling import SamplingProbe
 from course.checks.scheduling import ScheduleProbe
 from course.checks.stopping import StopProbe
+from course.checks.timing import TimingProbe
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,8 @@ class ModuleProbe:
     draws: bool = True
 
 
+MachineProbe = TimingProbe | BatchProbe | PrecisionProbe
+
 Probe = (
     CallProbe
     | ModuleProbe
@@ -170,6 +175,7 @@ Probe = (
     | SamplingProbe
     | PenaltyProbe
     | StopProbe
+    | MachineProbe
 )
 
 

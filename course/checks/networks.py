@@ -277,6 +277,13 @@ _LISTS = {
     "shared": ("", "Shares memory with the given model"),
     "rows of the given model": ("", "Has rows of the given model"),
     "gradients": ("", "Another .grad than before"),
+    "containers": ("Missing", "Not expected"),
+    "tensors": ("Missing", "Not expected"),
+    "other values": ("Missing", "Not expected"),
+    "copies": ("", "Copied without need"),
+    "graphs": ("Without graph", "With a graph"),
+    "ways of copying": ("Missing", "Not expected"),
+    "events": ("Missing", "Too many"),
     "state_dict": ("Missing in the state_dict", "New in the state_dict"),
 }
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.autograd import Variable
 
 from course.checks import changing
+from course.checks.batches import BatchProbe, observe_batch
 from course.checks.building import Fill, NoDraws, Outline, Spread, is_network, materialize, reach, take_step
 from course.checks.drawing import DrawingProbe, observe_drawing
 from course.checks.framework import (
@@ -48,6 +49,7 @@ from course.checks.plain import (
     trouble,
     type_name,
 )
+from course.checks.precision import PrecisionProbe, get_ready, observe_precision
 from course.checks.sampling import SamplingProbe, observe_sampling
 from course.checks.scheduling import ScheduleProbe, observe_schedule
 from course.checks.stopping import StopProbe, observe_stopping
@@ -62,6 +64,7 @@ from course.checks.surroundings import (
     time_limited,
     unlogged,
 )
+from course.checks.timing import TimingProbe, observe_timing
 from course.checks.train_steps import observe_network
 
 TIME_LIMIT = 5.0
@@ -86,6 +89,8 @@ def observe(
         ways in which numbers were taken out of tensors without an operator.
     """
     with quiet(), repeatable(), torch.enable_grad():
+        if isinstance(probe, PrecisionProbe):
+            get_ready()
         if trusted:
             notes = _Notes(probe)
             _observe(student, probe, notes)
@@ -216,6 +221,12 @@ def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
             observe_penalty(student, probe, notes)
         elif isinstance(probe, StopProbe):
             observe_stopping(student, probe, notes)
+        elif isinstance(probe, TimingProbe):
+            observe_timing(student, probe, notes)
+        elif isinstance(probe, BatchProbe):
+            observe_batch(student, probe, notes)
+        elif isinstance(probe, PrecisionProbe):
+            observe_precision(student, probe, notes)
         else:
             _observe_module(student, probe, notes)
     except _Missing as missing:

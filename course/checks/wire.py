@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course.checks.batches import RECORDS as BATCH_RECORDS
 from course.checks.building import Fill, Outline, Spread, StandIn
 from course.checks.drawing import RECORDS as DRAWING_RECORDS
 from course.checks.framework import (
@@ -44,9 +45,11 @@ from course.checks.networks import RECORDS as NETWORK_RECORDS
 from course.checks.optimizing import RECORDS as OPTIMIZER_RECORDS
 from course.checks.penalties import PenaltyProbe
 from course.checks.plain import DTYPES, LONGEST_INT
+from course.checks.precision import RECORDS as PRECISION_RECORDS
 from course.checks.sampling import RECORDS as SAMPLING_RECORDS
 from course.checks.scheduling import RECORDS as SCHEDULE_RECORDS
 from course.checks.stopping import StopProbe
+from course.checks.timing import RECORDS as TIMING_RECORDS
 
 Message = tuple[Any, list[bytes]]
 """A header that JSON can hold, and a list of one buffer."""
@@ -63,6 +66,8 @@ RECORDS.update({kind.__name__: kind for kind in DRAWING_RECORDS})
 RECORDS.update({kind.__name__: kind for kind in NETWORK_RECORDS})
 RECORDS.update({kind.__name__: kind for kind in (*OPTIMIZER_RECORDS, *SCHEDULE_RECORDS, *LOOP_RECORDS)})
 RECORDS.update({kind.__name__: kind for kind in SAMPLING_RECORDS})
+for records in (TIMING_RECORDS, BATCH_RECORDS, PRECISION_RECORDS):
+    RECORDS.update({kind.__name__: kind for kind in records})
 
 DEEPEST = 16
 """How many containers may lie in one another; a probe needs five."""

@@ -8,6 +8,7 @@ from right_answers import (
     batch_norm_functions,
     batch_norm_layers,
     fusing,
+    gpu,
     initialization,
     optimization_basics,
     optimizers,
@@ -27,6 +28,7 @@ MODULES = (
     *(preprocessing, batch_norm_functions, batch_norm_layers, other_norms, fusing),
     *(residual_blocks, residual_networks),
     *(transfer_surgery, transfer_features, transfer_training),
+    gpu,
 )
 
 RIGHT = {exercise: ways for module in MODULES for exercise, ways in module.RIGHT.items()}
