@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 
-from course.checks import batch_norm, initialization, residual, transfer
+from course.checks import batch_norm, capstone, initialization, residual, transfer
 from course.checks.framework import Exercise
 
-LESSONS = (initialization, batch_norm, residual, transfer)
+LESSONS = (initialization, batch_norm, residual, transfer, capstone)
 """Each lesson has EXERCISES (a tuple) and SECTIONS (number → title)."""
 
 EXERCISES: dict[str, Exercise] = {

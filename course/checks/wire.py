@@ -41,6 +41,7 @@ from course.checks.framework import (
 )
 from course.checks.networks import RECORDS as NETWORK_RECORDS
 from course.checks.plain import DTYPES, LONGEST_INT
+from course.checks.training_run import RECORDS as RUN_RECORDS
 
 Message = tuple[Any, list[bytes]]
 """A header that JSON can hold, and a list of one buffer."""
@@ -55,6 +56,7 @@ RECORDS = {
 """The dataclasses that may travel."""
 RECORDS.update({kind.__name__: kind for kind in DRAWING_RECORDS})
 RECORDS.update({kind.__name__: kind for kind in NETWORK_RECORDS})
+RECORDS.update({kind.__name__: kind for kind in RUN_RECORDS})
 
 DEEPEST = 16
 """How many containers may lie in one another; a probe needs five."""

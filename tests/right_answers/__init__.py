@@ -7,6 +7,7 @@ from right_answers import (
     activations,
     batch_norm_functions,
     batch_norm_layers,
+    capstone,
     fusing,
     initialization,
     other_norms,
@@ -23,6 +24,7 @@ MODULES = (
     *(preprocessing, batch_norm_functions, batch_norm_layers, other_norms, fusing),
     *(residual_blocks, residual_networks),
     *(transfer_surgery, transfer_features, transfer_training),
+    capstone,
 )
 
 RIGHT = {exercise: ways for module in MODULES for exercise, ways in module.RIGHT.items()}
