@@ -2,7 +2,8 @@
 
 The network follows the recipe of the lessons before: convolutions without a bias, each followed by batch
 normalization (Ioffe and Szegedy, 2015) and a ReLU, pooling in between, dropout before the head. The training
-is AdamW with a learning rate that rises and falls once (Smith and Topin, 2019, "super-convergence").
+is AdamW with a learning rate that rises and falls once (Smith and Topin, 2019, "super-convergence"), on pictures
+that are distorted anew in each epoch (Simard et al., 2003).
 
 Papers: S. Ioffe, C. Szegedy. Batch normalization. ICML 2015, arXiv:1502.03167.
 L. Smith, N. Topin. Super-convergence. 2019, arXiv:1708.07120.
@@ -11,9 +12,13 @@ E. B. Wilson. Probable inference, the law of succession, and statistical inferen
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from course.capstone_data import distort
 
 __all__ = [
     "accuracy_with_error",
@@ -69,7 +74,7 @@ def _stage(in_channels: int, out_channels: int) -> list[nn.Module]:
 
 
 def build_network(width: int, dropout: float = 0.2) -> nn.Sequential:
-    """Return a CNN (N, 1, 8, 8) → (N, 10) with stages of ``width``, and twice 2 × ``width``, channels."""
+    """Return a CNN (N, 1, 8, 8) → (N, 10): three stages of ``width`` channels, and twice as many."""
     return nn.Sequential(
         *_stage(1, width),
         *_stage(width, 2 * width),
@@ -88,33 +93,46 @@ def build_model() -> nn.Sequential:
 
 
 def train_model(
-    model: nn.Module, x: Tensor, y: Tensor, *, epochs: int = EPOCHS, rate: float = RATE, seed: int = 0
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    *,
+    epochs: int = EPOCHS,
+    rate: float = RATE,
+    seed: int = 0,
+    augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+    on_epoch: Callable[[int], object] | None = None,
 ) -> list[float]:
     """Train ``model`` on pictures (N, 1, H, W) and labels (N,); return the mean loss of each epoch.
 
     Mini-batches of 64 in a new order each epoch, AdamW, one cycle of the learning rate up to ``rate``.
+    ``augment(x, generator)`` makes the pictures of each epoch; ``on_epoch(epoch)`` is called after each of them
+    (1, 2, …), and the model is in training mode again afterwards.
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=1e-3)
     steps = epochs * len(torch.arange(len(x)).split(BATCH))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
     history = []
-    model.train()
-    for _ in range(epochs):
+    for epoch in range(1, epochs + 1):
+        model.train()
+        pictures = augment(x, generator) if augment else x
         total = 0.0
         for batch in torch.randperm(len(x), generator=generator).split(BATCH):
-            loss = F.cross_entropy(model(x[batch]), y[batch])
+            loss = F.cross_entropy(model(pictures[batch]), y[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
             total += loss.item() * len(batch)
         history.append(total / len(x))
+        if on_epoch:
+            on_epoch(epoch)
     return history
 
 
 def train_network(x_train: Tensor, y_train: Tensor) -> nn.Module:
     """Return a network trained on pictures (N, 1, 8, 8) with labels (N,), in evaluation mode."""
     model = build_model()
-    train_model(model, x_train, y_train)
+    train_model(model, x_train, y_train, augment=distort)
     return model.eval()

@@ -2,8 +2,8 @@
 
 scikit-learn's 1,797 digits and their labels are on every computer that runs this course, so a test split of
 them keeps no secret. `draw_task` makes new pictures of them: each is turned, sheared, scaled, shifted and
-made a little noisy by chance, as Simard et al. (2003) do it to get more training data. The seed also decides which
-originals are for training and which are held out: no original is in both parts.
+made a little noisy by chance, as Simard et al. (2003) do it to get more training data. The seed also decides
+which originals are for training and which are held out: no original is in both parts.
 
 With ``disguised=True`` the whole data set is moreover turned or mirrored, and the classes get other numbers.
 It is exactly as hard to learn, but what somebody learned before from other digits (weights, a table of

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from course.data import LOADERS, DataUnavailable
-from course.results import batch_norm, initialization, path_of, residual, tables, transfer
+from course.results import batch_norm, capstone, initialization, path_of, residual, tables, transfer
 from course.results.runner import Record, complete
 
 LESSONS = {
@@ -12,6 +12,7 @@ LESSONS = {
     "03_batch_norm": batch_norm,
     "04_resnet": residual,
     "06_transfer_learning": transfer,
+    "08_capstone": capstone,
 }
 
 
