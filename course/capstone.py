@@ -2,8 +2,8 @@
 
 The network follows the recipe of the lessons before: convolutions without a bias, each followed by batch
 normalization (Ioffe and Szegedy, 2015) and a ReLU, pooling in between, dropout before the head. The training
-is AdamW with a learning rate that rises and falls once (Smith and Topin, 2019, "super-convergence"), on pictures
-that are distorted anew in each epoch (Simard et al., 2003).
+is AdamW with a learning rate that rises and falls once (Smith and Topin, 2019, "super-convergence"), on
+pictures that are distorted anew in each epoch (Simard et al., 2003).
 
 Papers: S. Ioffe, C. Szegedy. Batch normalization. ICML 2015, arXiv:1502.03167.
 L. Smith, N. Topin. Super-convergence. 2019, arXiv:1708.07120.
@@ -106,8 +106,8 @@ def train_model(
     """Train ``model`` on pictures (N, 1, H, W) and labels (N,); return the mean loss of each epoch.
 
     Mini-batches of 64 in a new order each epoch, AdamW, one cycle of the learning rate up to ``rate``.
-    ``augment(x, generator)`` makes the pictures of each epoch; ``on_epoch(epoch)`` is called after each of them
-    (1, 2, …), and the model is in training mode again afterwards.
+    ``augment(x, generator)`` makes the pictures of each epoch; ``on_epoch(epoch)`` is called after each of
+    them (1, 2, …), and the model is in training mode again afterwards.
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=1e-3)

@@ -72,8 +72,8 @@ _REDUCES = (
 _MOVES = (
     "view _unsafe_view _reshape_alias reshape expand permute transpose t unsqueeze squeeze select slice "
     "split split_with_sizes unbind flip roll rot90 cat stack repeat repeat_interleave gather index "
-    "index_select embedding clone copy_ fill_ zero_ _to_copy detach alias contiguous lift_fresh lift_fresh_copy "
-    "diagonal one_hot masked_fill masked_fill_ scatter as_strided_copy "
+    "index_select embedding clone copy_ fill_ zero_ _to_copy detach alias contiguous lift_fresh "
+    "lift_fresh_copy diagonal one_hot masked_fill masked_fill_ scatter as_strided_copy "
     "mkldnn_rnn_layer lstm gru _thnn_fused_lstm_cell _thnn_fused_gru_cell tril triu"
 )
 _MAKES = (

@@ -1,7 +1,7 @@
 """D3's last exercise, measured: how far a small CNN comes, and what size and data are worth.
 
-- ``reference``: lesson 8's own task and its reference solution, one data set a seed (the first decides by what
-  margin the highest band is reached).
+- ``reference``: lesson 8's own task and its reference solution, one data set a seed: by what
+  margin the highest band is reached.
 - ``mnist_size``: MNIST made small as the digits of the lesson are (28×28 in a frame of 32×32, mean of blocks
   of 4×4: 8×8), 12,000 pictures, networks of three widths.
 - ``mnist_data``: the same with the middle network's pictures: 1,197, 12,000 and all 60,000.
