@@ -6,13 +6,24 @@ The grader knows the course only by these settings, so another course can use it
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from autograder.errors import AssignmentError, ConfigError
 
 NBGRADER_CONFIG = "nbgrader_config.py"
+PER_LESSON = (
+    "masked",
+    "check_timeout",
+    "notebook_timeout",
+    "memory_megabytes",
+    "max_processes",
+    "disk_megabytes",
+    "output_kilobytes",
+)
+"""Settings that may differ from lesson to lesson."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,8 @@ class Settings:
     """The course's observer for the student's process, "module:function"."""
     visible: tuple[str, ...] = ()
     """Further files and folders that submissions may read, such as a folder with data sets."""
+    masked: tuple[str, ...] = ()
+    """Files that submissions find empty, as "package/path/in/it": data whose labels would be an answer."""
     check_timeout: float = 15.0
     """Seconds that one check may ask of a submission. (`c.Execute.timeout` is the limit per cell.)"""
     notebook_timeout: float = 300.0
@@ -51,6 +64,12 @@ class Settings:
     """What one cell may print and show."""
     max_notebook_megabytes: float = 50.0
     """Larger submissions are not opened; the same holds for all files beside the notebook together."""
+    lessons: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Assignment → settings that differ for it: the tables ``[tool.autograder.lessons.ASSIGNMENT]``."""
+
+    def of(self, assignment: str) -> Settings:
+        """The settings that hold for an assignment."""
+        return replace(self, **self.lessons.get(assignment, {}))
 
 
 @dataclass(frozen=True)
@@ -188,25 +207,33 @@ def _read_table(path: Path) -> dict[str, Any] | None:
 
 
 def _check_settings(table: dict[str, Any]) -> Settings:
-    """Settings from the table; unknown keys and wrong types are named."""
-    kinds = {field.name: type(field.default) for field in fields(Settings)}
+    """Settings from the table and the tables of single lessons."""
+    lessons = table.get("lessons", {})
+    if not isinstance(lessons, dict) or not all(isinstance(each, dict) for each in lessons.values()):
+        raise ConfigError("[tool.autograder] lessons must hold a table for each lesson that differs.")
+    kinds = {each.name: type(each.default) for each in fields(Settings) if each.name != "lessons"}
+    general = {key: value for key, value in table.items() if key != "lessons"}
+    special = {key: kinds[key] for key in PER_LESSON}
+    return Settings(
+        **_checked(general, kinds, "tool.autograder"),
+        lessons={
+            name: _checked(each, special, f"tool.autograder.lessons.{name}") for name, each in lessons.items()
+        },
+    )
+
+
+def _checked(table: dict[str, Any], kinds: Mapping[str, type], name: str) -> dict[str, Any]:
+    """The values of a table; unknown keys and wrong types are named."""
     for key, value in table.items():
         if key not in kinds:
-            raise ConfigError(
-                f"[tool.autograder] has an unknown key {key!r}. Known keys: {', '.join(kinds)}."
-            )
+            raise ConfigError(f"[{name}] has an unknown key {key!r}. Known keys: {', '.join(kinds)}.")
         if kinds[key] is tuple:
             if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-                raise ConfigError(f"[tool.autograder] {key} must be a list of texts, got {value!r}.")
+                raise ConfigError(f"[{name}] {key} must be a list of texts, got {value!r}.")
             continue
         allowed = (int, float) if kinds[key] is float else (kinds[key],)
         if not isinstance(value, allowed) or isinstance(value, bool):
-            raise ConfigError(
-                f"[tool.autograder] {key} must be of type {kinds[key].__name__}, got {value!r}."
-            )
+            raise ConfigError(f"[{name}] {key} must be of type {kinds[key].__name__}, got {value!r}.")
         if isinstance(value, int | float) and value <= 0:
-            raise ConfigError(f"[tool.autograder] {key} must be greater than 0, got {value!r}.")
-    given: dict[str, Any] = {
-        key: tuple(value) if kinds[key] is tuple else value for key, value in table.items()
-    }
-    return Settings(**given)
+            raise ConfigError(f"[{name}] {key} must be greater than 0, got {value!r}.")
+    return {key: tuple(value) if kinds[key] is tuple else value for key, value in table.items()}

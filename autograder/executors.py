@@ -147,7 +147,7 @@ def head_start(course: Course, assignment: str, sandbox: bool) -> Iterator[Serve
     try:
         with suppress(OSError, AutograderError):
             if _has_new_work(course, assignment):
-                servers = Servers(surroundings(course, sandbox), course.settings.check)
+                servers = Servers(surroundings(course, sandbox, assignment), course.settings.check)
         yield servers
     finally:
         if servers is not None:

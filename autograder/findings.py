@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from autograder.assignment import Exercise
 from autograder.hidden import redact
 from autograder.notebooks import grade_id, one_line
-from autograder.reports import CheckReport, check_reports
+from autograder.reports import CheckReport, Measure, check_reports, measures_from
 
 DELEGATED = "Delegated"
 """Name of the error that takes an exercise's points when the work was left to a library."""
@@ -48,6 +48,7 @@ class Finding:
         message: what went wrong, for the instructor; empty when nothing did.
         told: the same for the student, without what would give a hidden test away.
         section: where to read again.
+        measures: what a check measured of it, for a leaderboard.
     """
 
     untouched: bool
@@ -56,6 +57,11 @@ class Finding:
     message: str = ""
     told: str = ""
     section: str | None = None
+    measures: tuple[Measure, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """For `finding_from_json`."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,8 @@ class _Error:
 
 def finding_from_json(data: dict[str, Any]) -> Finding:
     """A finding from its fields, as JSON has them."""
-    return Finding(**{**data, "ending": Ending(data["ending"])})
+    measures = measures_from(data.get("measures", []))
+    return Finding(**{**data, "ending": Ending(data["ending"]), "measures": measures})
 
 
 def find(
@@ -104,6 +111,7 @@ def _find(exercise: Exercise, cells: Mapping[str, NotebookNode], untouched: bool
         message=message,
         told=message and _explain_without_hidden(solution, tests),
         section=(report.section if report else None) or exercise.section or None,
+        measures=_measures(tests),
     )
 
 
@@ -140,6 +148,13 @@ def _telling_report(tests: list[NotebookNode]) -> CheckReport | None:
     """The failed check that says most: one that recognised the mistake before one that only has a message."""
     failed = [report for cell in tests for report in check_reports(cell) if not report.passed]
     return next((report for report in failed if report.misconception), failed[0] if failed else None)
+
+
+def _measures(tests: list[NotebookNode]) -> tuple[Measure, ...]:
+    """What was measured last, by a hidden check if there was one: the visible ones are for practice."""
+    reports = [report for cell in tests for report in check_reports(cell) if report.measures]
+    hidden = [report for report in reports if report.hidden]
+    return (hidden or reports)[-1].measures if reports else ()
 
 
 def _errors(cells: list[NotebookNode]) -> Iterator[_Error]:

@@ -11,6 +11,7 @@ from autograder.assignment import load_assignment
 from autograder.charts import score_histogram, success_by_exercise
 from autograder.config import Course
 from autograder.flags.page import MOST_STUDENTS, flagged_views, pair_views
+from autograder.leaderboard import leaderboards
 from autograder.pages import render
 from autograder.results import ClassResult, StudentResult, collect
 from autograder.verdicts import Verdict
@@ -60,6 +61,7 @@ def write_report(course: Course, name: str) -> Path:
         histogram=score_histogram(result),
         success=success_by_exercise(result),
         limit=NEEDS_HELP_BELOW,
+        leaderboards=leaderboards(result.students),
         lower_trust=sorted({test for student in result.students for test in student.lower_trust}),
         slowest=slowest(result),
         flagged=flagged_views({student.student: student.flags for student in result.students}),

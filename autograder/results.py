@@ -99,6 +99,7 @@ class ClassResult:
                             "verdict": str(result.verdict),
                             "misconception": result.misconception,
                             "message": result.message,
+                            **_measures(result),
                         }
                         for name, result in student.exercises.items()
                     },
@@ -111,6 +112,11 @@ class ClassResult:
             ],
             "similar": [pair.to_json() for pair in self.pairs],
         }
+
+
+def _measures(result: ExerciseResult) -> dict[str, dict[str, float]]:
+    """What was measured of an exercise, by name; nothing where nothing was."""
+    return {"measures": {each.name: each.value for each in result.measures}} if result.measures else {}
 
 
 def executed_notebook(course: Course, assignment: str, student: str) -> Path:
@@ -150,7 +156,7 @@ def save_run(
                 "flags": [flag.to_json() for flag in each.flags],
                 "lower_trust": each.lower_trust,
                 "seconds": each.seconds,
-                "findings": {name: vars(finding) for name, finding in each.findings.items()},
+                "findings": {name: finding.to_json() for name, finding in each.findings.items()},
             }
             for student, each in noted.items()
         },

@@ -23,7 +23,7 @@ def make_terms(course: Course, assignment: Assignment, sandboxed: bool) -> Terms
         AssignmentError: the gradebook does not know the assignment.
     """
     execute = nbgrader_config(course).Execute
-    settings = course.settings
+    settings = course.settings.of(assignment.name)
     return Terms(
         assignment=assignment.name,
         release=json.dumps(assignment.release, sort_keys=True),
@@ -34,7 +34,7 @@ def make_terms(course: Course, assignment: Assignment, sandboxed: bool) -> Terms
         cell_timeout=float(execute.get("timeout", SECONDS_PER_CELL)),
         check_timeout=settings.check_timeout,
         notebook_timeout=settings.notebook_timeout,
-        surroundings=surroundings(course, sandboxed),
+        surroundings=surroundings(course, sandboxed, assignment.name),
         given=given(course, assignment),
         packages=(settings.course_package,),
         own_files=_files_beside(course, assignment.name),

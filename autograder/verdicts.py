@@ -9,6 +9,7 @@ from enum import StrEnum
 from autograder.assignment import Assignment, Exercise
 from autograder.bridge import Grade
 from autograder.findings import Ending, Finding
+from autograder.reports import Measure
 
 
 class Verdict(StrEnum):
@@ -48,6 +49,7 @@ class ExerciseResult:
         told: the same for the student, without what would give a hidden test away.
         section: where to read again.
         comment: what a person wrote in formgrader.
+        measures: numbers for a leaderboard.
     """
 
     name: str
@@ -59,6 +61,7 @@ class ExerciseResult:
     told: str = ""
     section: str | None = None
     comment: str = ""
+    measures: tuple[Measure, ...] = ()
 
 
 def judge(
@@ -102,6 +105,7 @@ def _judge_one(
         message=finding.message if explained else "",
         told=finding.told if explained else "",
         section=finding.section,
+        measures=finding.measures,
         comment="\n".join(
             comments[name] for name in {exercise.name: 0, **exercise.points} if name in comments
         ),

@@ -49,6 +49,7 @@ class Surroundings:
         sandboxed: whether children are confined.
         limits: of one child.
         output_limit: bytes of output that a cell may have.
+        masked: files of installed packages that are empty for submissions.
     """
 
     preload: tuple[str, ...]
@@ -58,6 +59,7 @@ class Surroundings:
     sandboxed: bool
     limits: Limits
     output_limit: int = MEGABYTE
+    masked: tuple[str, ...] = ()
 
 
 class ForkServer:
@@ -92,7 +94,11 @@ class ForkServer:
             "user": os.getuid(),
             "sandbox": self.surroundings.sandboxed,
             "visible": [str(path) for path in visible_folders(self.surroundings)],
-            "hidden": [path for path in self.surroundings.hidden if os.path.exists(path)],
+            "hidden": [
+                path
+                for path in (*self.surroundings.hidden, *self.surroundings.masked)
+                if os.path.exists(path)
+            ],
             "font_lists": [str(path) for path in _font_lists()],
             "limits": asdict(self.surroundings.limits),
             "preload": list(self.surroundings.preload),

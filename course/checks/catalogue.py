@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import difflib
 
-from course.checks import batch_norm, gpu, initialization, optimization, regularization, residual, transfer
+from course.checks import (
+    batch_norm,
+    capstone,
+    gpu,
+    initialization,
+    optimization,
+    regularization,
+    residual,
+    transfer,
+)
 from course.checks.framework import Exercise
 
-LESSONS = (optimization, initialization, batch_norm, residual, regularization, transfer, gpu)
+LESSONS = (
+    *(optimization, initialization, batch_norm, residual),
+    *(regularization, transfer, gpu, capstone),
+)
 """Each lesson has EXERCISES (a tuple) and SECTIONS (number → title)."""
 
 EXERCISES: dict[str, Exercise] = {

@@ -14,23 +14,25 @@ from collections.abc import Callable
 from typing import Any
 
 from course.checks.framework import Misconception
+from course.checks.plain import Observation
 
 
 class Mistakes(list[Misconception]):
     """The misconceptions of one exercise, in the order in which they are written."""
 
     def add(
-        self, message: str, section: str | None = None
+        self, message: str, section: str | None = None, sign: Callable[[Observation], bool] | None = None
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Collect the decorated function.
 
         Args:
             message: see `Misconception`.
             section: see `Misconception`.
+            sign: see `Misconception`.
         """
 
         def collect(implementation: Callable[..., Any]) -> Callable[..., Any]:
-            self.append(Misconception(implementation.__name__, implementation, message, section))
+            self.append(Misconception(implementation.__name__, implementation, message, section, sign))
             return implementation
 
         return collect

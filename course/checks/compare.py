@@ -49,7 +49,7 @@ def compare(aspect: Aspect, probe: Probe, expected: Observation, got: Observatio
     with np.errstate(all="ignore"):  # nan and huge numbers are compared like others
         for key in seen_by(aspect, expected):
             seen = key in got
-            symptom = _compare_value(key, expected[key], got[key], aspect, dtype) if seen else _absent(got)
+            symptom = _compare_value(key, expected[key], got[key], aspect, dtype) if seen else absent(got)
             if symptom is not None:
                 return symptom
     return None
@@ -69,7 +69,8 @@ def seen_by(aspect: Aspect, expected: Observation) -> list[str]:
     return keys
 
 
-def _absent(got: Observation) -> Symptom:
+def absent(got: Observation) -> Symptom:
+    """What it means that a value is not in an observation: an error, or nothing was written down."""
     error = got.get("error")
     if not isinstance(error, dict):
         return Symptom("missing", "not there")
@@ -206,6 +207,15 @@ def _troubled(got: Trouble) -> Symptom:
                 "No gradient arrives. Something on the way is cut off: no_grad, detach, .data, "
                 ".item(), or a new tensor.",
             )
+        case "over budget":
+            return Symptom("over budget", text, f"Your network consists of {text}.")
+        case "unrecordable":
+            return Symptom(
+                "type",
+                "cannot be handed over",
+                f"The forward pass cannot be handed over to the grader: {text}. Use layers and functions of "
+                "torch on the pictures, and nothing else.",
+            )
         case "no layer":
             return Symptom(
                 "type",
@@ -292,6 +302,8 @@ def same(aspect: Aspect, expected: Observation, one: Observation, other: Observa
 
 def _same_value(expected: Value, one: Value, other: Value, aspect: Aspect) -> bool:
     if is_trouble(one) and is_trouble(other):
+        if _parts(one)[0] == "over budget":
+            return _parts(other)[0] == "over budget"
         return _parts(one)[:2] == _parts(other)[:2]
     if not isinstance(one, Tensor) or not isinstance(other, Tensor):
         return type(one) is type(other) and not isinstance(one, Tensor) and one == other

@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -32,11 +32,16 @@ from course.checks.looping import LoopProbe
 from course.checks.networks import NetworkProbe
 from course.checks.optimizing import OptimizerProbe
 from course.checks.penalties import PenaltyProbe
+from course.checks.plain import Observation
 from course.checks.precision import PrecisionProbe
 from course.checks.sampling import SamplingProbe
 from course.checks.scheduling import ScheduleProbe
 from course.checks.stopping import StopProbe
 from course.checks.timing import TimingProbe
+from course.checks.training_run import BuildProbe, TrainProbe
+
+if TYPE_CHECKING:
+    from course.checks.compare import Symptom
 
 
 @dataclass(frozen=True)
@@ -176,6 +181,8 @@ Probe = (
     | PenaltyProbe
     | StopProbe
     | MachineProbe
+    | BuildProbe
+    | TrainProbe
 )
 
 
@@ -268,6 +275,7 @@ class Aspect:
         align: where several answers are equally right (such as free signs): maps a tensor to the one of its
             equals that is nearest to another tensor.
         measure: where no number by itself is right (such as random ones): what of them is compared.
+        passes: where there is no right value at all: looks at an `Evaluation` and says what is wrong.
     """
 
     label: str
@@ -278,6 +286,7 @@ class Aspect:
     tolerance: Tolerance = DOUBLE
     align: Callable[[Tensor, Tensor], Tensor] | None = None
     measure: Callable[[Tensor], Tensor] | None = None
+    passes: Callable[[Observation], Symptom | None] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,12 +298,31 @@ class Misconception:
         implementation: the function or class, as a student would have written it.
         message: what the symptom points to, in one or two short sentences.
         section: where to read again, such as "3.5"; None: the exercise's own section.
+        sign: for an exercise with `evaluate`: whether an evaluation looks as after this mistake.
     """
 
     name: str
     implementation: Callable[..., Any]
     message: str
     section: str | None = None
+    sign: Callable[[Observation], bool] | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number by which solutions are compared, though not graded: a column of the leaderboard.
+
+    Args:
+        name: heading of the column, such as "accuracy".
+        value: the number.
+        better: "higher" or "lower".
+        format: how it is shown, as in an f-string: ".1%".
+    """
+
+    name: str
+    value: float
+    better: str
+    format: str = ",.4g"
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,6 +342,10 @@ class Exercise:
         course_shortcuts: functions and classes of the course, beside its own, that would do the whole work.
         given: base classes of the course on which a solution may build: "course.optimization.Optimizer".
         unknown: said when no misconception fits; empty for the usual sentence.
+        evaluate: for what takes long or has no right value, such as a training: makes of the probe's seed and
+            of what was seen what the aspects' `passes` and the misconceptions' `sign` look at. No oracle and
+            no mistake is run for comparison then, and an object is observed only once.
+        measures: what of an evaluation is compared in a leaderboard.
     """
 
     name: str
@@ -328,6 +360,8 @@ class Exercise:
     course_shortcuts: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
     unknown: str = ""
+    evaluate: Callable[[int, Observation], Observation] | None = None
+    measures: Callable[[Observation], tuple[Measure, ...]] | None = None
 
     @cached_property
     def groups(self) -> tuple[str, ...]:
@@ -345,7 +379,8 @@ class Exercise:
         return tuple(part.split("=")[0] for part in self._arguments() if "=" in part)
 
     def _arguments(self) -> list[str]:
-        return re.split(r",\s*(?![^(]*\))", self.signature)  # not at the comma in (0.9, 0.999)
+        parts = re.split(r",\s*(?![^(]*\))", self.signature)  # not at the comma in (0.9, 0.999)
+        return [part for part in parts if part]  # a function may have no argument at all
 
     def select(self, group: str | None, hidden: bool) -> tuple[Aspect, ...]:
         """Aspects of a test cell: the visible ones, or all of them for the hidden check.

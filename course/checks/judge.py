@@ -18,6 +18,7 @@ from course.checks.framework import (
     Aspect,
     CallProbe,
     Exercise,
+    Measure,
     Misconception,
     Probe,
     to_float64,
@@ -42,7 +43,8 @@ class Finding:
 class Verdict:
     """The verdict on one check: the findings, or a `problem` with the object as a whole.
 
-    `delegation` repeats the problem when it is that the work is not the student's own.
+    `delegation` repeats the problem when it is that the work is not the student's own. `measures` are for a
+    leaderboard.
     """
 
     exercise: Exercise
@@ -51,6 +53,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
     problem: str = ""
     delegation: str = ""
+    measures: tuple[Measure, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -123,7 +126,7 @@ def examine(
     if not hidden:
         seed = VISIBLE_SEED
     elif seed is None:
-        seed = secrets.randbits(32)
+        seed = _one_fresh_seed(exercise) if exercise.evaluate else secrets.randbits(32)
     aspects = exercise.select(group, hidden)
     book = answer_book(exercise, seed)
     names = _probes_of(aspects)
@@ -168,18 +171,33 @@ def judge(
     aspects = exercise.select(group, hidden)
     book = answer_book(exercise, seed)
     observations = _observe_until_timeout(book, _probes_of(aspects), observer)
-    symptoms = {
-        aspect: compare(
-            aspect, book.probes[aspect.probe], book.expected(aspect.probe), observations[aspect.probe]
-        )
-        for aspect in aspects
-    }
-    likely = _diagnose(book, symptoms, observations) if diagnose else {}
+    if exercise.evaluate:
+        observations = {name: book.evaluate(seen) for name, seen in observations.items()}
+    symptoms = {aspect: _symptom(book, aspect, observations[aspect.probe]) for aspect in aspects}
+    measures: tuple[Measure, ...] = ()
+    if exercise.evaluate:
+        likely = _recognize(exercise, symptoms, observations) if diagnose else {}
+        if exercise.measures:
+            measures = exercise.measures(observations[aspects[0].probe])
+    else:
+        likely = _diagnose(book, symptoms, observations) if diagnose else {}
     findings = tuple(
         Finding(aspect, symptoms[aspect], likely.get(aspect), book.probes[aspect.probe].note)
         for aspect in aspects
     )
-    return Verdict(exercise, group, hidden, findings)
+    return Verdict(exercise, group, hidden, findings, measures=measures)
+
+
+def _symptom(book: AnswerBook, aspect: Aspect, seen: Observation) -> Symptom | None:
+    if aspect.passes:
+        return aspect.passes(seen)
+    return compare(aspect, book.probes[aspect.probe], book.expected(aspect.probe), seen)
+
+
+@cache
+def _one_fresh_seed(exercise: Exercise) -> int:
+    """One for all test cells of an exercise that takes long, or each of them would train anew."""
+    return secrets.randbits(32)
 
 
 def _probes_of(aspects: Iterable[Aspect]) -> list[str]:
@@ -209,6 +227,7 @@ def _worked_out_of_sight(
     }
     return any(
         finding.aspect.probe in unexplained
+        and finding.aspect.passes is None
         and finding.symptom is None
         and contract.takes_work(
             finding.aspect, book.probes[finding.aspect.probe], book.expected(finding.aspect.probe)
@@ -225,6 +244,8 @@ class AnswerBook:
 
     def __init__(self, exercise: Exercise, seed: int) -> None:
         self.exercise = exercise
+        self.seed = seed
+        self._evaluated: tuple[Observation, Observation] | None = None
         looks_at: dict[str, tuple[str, ...]] = {}
         for aspect in exercise.aspects:
             looks_at[aspect.probe] = looks_at.get(aspect.probe, ()) + aspect.looks_at
@@ -238,6 +259,13 @@ class AnswerBook:
         if isinstance(self.probes[first], CallProbe):
             self.probes[first] = replace(self.probes[first], twice=True)
         self._seen: dict[tuple[Misconception | None, str], Observation] = {}
+
+    def evaluate(self, seen: Observation) -> Observation:
+        """What the exercise makes of an observation; all test cells ask for it, one after the other."""
+        assert self.exercise.evaluate is not None
+        if self._evaluated is None or self._evaluated[0] is not seen:
+            self._evaluated = seen, self.exercise.evaluate(self.seed, seen)
+        return self._evaluated[1]
 
     def expected(self, probe: str) -> Observation:
         """The oracle's observation, in float64."""
@@ -278,6 +306,21 @@ NO_MISTAKE = ("unwritten", "timeout")
 
 COMMON_SYMPTOMS = ("no gradient", "missing")
 """Many different mistakes show these; they point to one of them only if all else in the probe agrees."""
+
+
+def _recognize(
+    exercise: Exercise, symptoms: Mapping[Aspect, Symptom | None], observations: Mapping[str, Observation]
+) -> dict[Aspect, Misconception]:
+    """For each wrong aspect, the first misconception whose sign is there."""
+    likely: dict[Aspect, Misconception] = {}
+    for aspect, symptom in symptoms.items():
+        if symptom is None or symptom.kind in NO_MISTAKE:
+            continue
+        for misconception in exercise.misconceptions:
+            if misconception.sign and misconception.sign(observations[aspect.probe]):
+                likely[aspect] = misconception
+                break
+    return likely
 
 
 def _diagnose(

@@ -52,7 +52,7 @@ class Call:
 
     Args:
         name: what the keys of the observation begin with.
-        returns: what is expected back: "module", "model", "tensor", "groups", "names" or "numbers".
+        returns: what is expected back: "module", "model", "tensor", "groups", "names", "number" or "numbers".
         arguments: what follows the model, by name, in order.
         options: keyword arguments.
         part: name of the submodule that is passed instead of the model.

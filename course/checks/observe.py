@@ -66,6 +66,7 @@ from course.checks.surroundings import (
 )
 from course.checks.timing import TimingProbe, observe_timing
 from course.checks.train_steps import observe_network
+from course.checks.training_run import BuildProbe, TrainProbe, keep, kept, observe_run
 
 TIME_LIMIT = 5.0
 """Seconds that one probe may take; a right solution takes milliseconds."""
@@ -129,7 +130,10 @@ def look(student: object, probes: Iterable[Probe]) -> tuple[Observation, Iterato
 
 def _observe_each(student: Any, probes: Iterable[Probe]) -> Iterator[Observation]:
     for probe in probes:
-        seen = observe(student, probe)
+        seen = kept(student, probe)
+        if seen is None:
+            seen = observe(student, probe, getattr(probe, "time_limit", TIME_LIMIT))
+            keep(student, probe, seen)
         yield seen
         if is_timeout(seen.get("error")):
             return
@@ -227,6 +231,8 @@ def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
             observe_batch(student, probe, notes)
         elif isinstance(probe, PrecisionProbe):
             observe_precision(student, probe, notes)
+        elif isinstance(probe, BuildProbe | TrainProbe):
+            observe_run(student, probe, notes)
         else:
             _observe_module(student, probe, notes)
     except _Missing as missing:

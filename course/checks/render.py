@@ -82,6 +82,8 @@ def advice(verdict: Verdict) -> str:
         # Every named mistake is told. Of the symptoms only the first: the others are often its consequences,
         # as no gradient arrives from an output of None.
         sentence = f"Likely: {finding.misconception.message}" if finding.misconception else ""
+        if finding.symptom.kind == "accuracy":  # what was reached is worth knowing with and without a reason
+            said.append(finding.symptom.advice)
         if not said:
             sentence = sentence or finding.symptom.advice
         if sentence and sentence not in said:
@@ -103,4 +105,5 @@ def as_data(verdict: Verdict, section: str) -> dict[str, Any]:
         "misconception": verdict.misconception.name if verdict.misconception else None,
         "message": verdict.message,
         "section": section,
+        **({"measures": [vars(each) for each in verdict.measures]} if verdict.measures else {}),
     }

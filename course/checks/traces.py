@@ -21,6 +21,7 @@ class Notes(Protocol):
 
     log: OperatorLog | None
     seen: Observation
+    built_by: set[str]
 
     def logged(self) -> contextlib.AbstractContextManager[Any]:
         """Context for the student's work."""

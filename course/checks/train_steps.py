@@ -37,7 +37,7 @@ from course.checks.networks import (
     Views,
     build,
 )
-from course.checks.plain import cut, trouble
+from course.checks.plain import cut, plain, trouble
 from course.checks.surroundings import unlogged
 from course.checks.traces import ROOT, Notes, Snapshot, bits, instead, moved, numbers, same_rows, shared
 
@@ -156,6 +156,8 @@ class _Session:
                 notes.write(
                     key, [cut(each) for each in returned] if good else instead(returned, "a list of names")
                 )
+            case "number":
+                notes.write(key, plain(returned))
             case "numbers":
                 notes.write(key, numbers(returned, self.probe.dtype))
             case "groups":

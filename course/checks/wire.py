@@ -50,6 +50,7 @@ from course.checks.sampling import RECORDS as SAMPLING_RECORDS
 from course.checks.scheduling import RECORDS as SCHEDULE_RECORDS
 from course.checks.stopping import StopProbe
 from course.checks.timing import RECORDS as TIMING_RECORDS
+from course.checks.training_run import RECORDS as RUN_RECORDS
 
 Message = tuple[Any, list[bytes]]
 """A header that JSON can hold, and a list of one buffer."""
@@ -68,6 +69,7 @@ RECORDS.update({kind.__name__: kind for kind in (*OPTIMIZER_RECORDS, *SCHEDULE_R
 RECORDS.update({kind.__name__: kind for kind in SAMPLING_RECORDS})
 for records in (TIMING_RECORDS, BATCH_RECORDS, PRECISION_RECORDS):
     RECORDS.update({kind.__name__: kind for kind in records})
+RECORDS.update({kind.__name__: kind for kind in RUN_RECORDS})
 
 DEEPEST = 16
 """How many containers may lie in one another; a probe needs five."""

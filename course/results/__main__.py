@@ -4,7 +4,16 @@ import argparse
 import sys
 
 from course.data import LOADERS, DataUnavailable
-from course.results import batch_norm, gpu, initialization, path_of, residual, tables, transfer
+from course.results import (
+    batch_norm,
+    capstone,
+    gpu,
+    initialization,
+    path_of,
+    residual,
+    tables,
+    transfer,
+)
 from course.results.runner import Record, complete
 
 LESSONS = {
@@ -13,6 +22,7 @@ LESSONS = {
     "04_resnet": residual,
     "06_transfer_learning": transfer,
     "07_gpu": gpu,
+    "08_capstone": capstone,
 }
 
 

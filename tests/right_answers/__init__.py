@@ -7,6 +7,7 @@ from right_answers import (
     activations,
     batch_norm_functions,
     batch_norm_layers,
+    capstone,
     fusing,
     gpu,
     initialization,
@@ -29,6 +30,7 @@ MODULES = (
     *(residual_blocks, residual_networks),
     *(transfer_surgery, transfer_features, transfer_training),
     gpu,
+    capstone,
 )
 
 RIGHT = {exercise: ways for module in MODULES for exercise, ways in module.RIGHT.items()}
