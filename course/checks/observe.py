@@ -12,7 +12,7 @@ import copy
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -205,36 +205,7 @@ class _Notes:
 def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
     """Take the object through the probe; what it raises becomes the observation's "error"."""
     try:
-        if isinstance(probe, CallProbe):
-            _observe_call(student, probe, notes)
-        elif isinstance(probe, DrawingProbe):
-            observe_drawing(student, probe, notes)
-        elif isinstance(probe, ChangeProbe):
-            _observe_change(student, probe, notes)
-        elif isinstance(probe, NetworkProbe):
-            observe_network(student, probe, notes)
-        elif isinstance(probe, OptimizerProbe):
-            observe_optimizer(student, probe, notes)
-        elif isinstance(probe, ScheduleProbe):
-            observe_schedule(student, probe, notes)
-        elif isinstance(probe, LoopProbe):
-            observe_loop(student, probe, notes)
-        elif isinstance(probe, SamplingProbe):
-            observe_sampling(student, probe, notes)
-        elif isinstance(probe, PenaltyProbe):
-            observe_penalty(student, probe, notes)
-        elif isinstance(probe, StopProbe):
-            observe_stopping(student, probe, notes)
-        elif isinstance(probe, TimingProbe):
-            observe_timing(student, probe, notes)
-        elif isinstance(probe, BatchProbe):
-            observe_batch(student, probe, notes)
-        elif isinstance(probe, PrecisionProbe):
-            observe_precision(student, probe, notes)
-        elif isinstance(probe, BuildProbe | TrainProbe):
-            observe_run(student, probe, notes)
-        else:
-            _observe_module(student, probe, notes)
+        _OBSERVERS[type(probe)](student, probe, notes)
     except _Missing as missing:
         notes.seen["error"] = trouble("missing", str(missing))
     except _NoModule as error:
@@ -519,3 +490,23 @@ def _raised(error: BaseException) -> Trouble:
     except Exception:  # a student's own exception may fail to name itself
         text = name
     return trouble("error", text[:300], student_line(error))
+
+
+_OBSERVERS: dict[type, Callable[[Any, Any, _Notes], None]] = {
+    CallProbe: _observe_call,
+    ModuleProbe: _observe_module,
+    ChangeProbe: _observe_change,
+    **dict.fromkeys(get_args(DrawingProbe), observe_drawing),
+    **dict.fromkeys(get_args(SamplingProbe), observe_sampling),
+    **dict.fromkeys((BuildProbe, TrainProbe), observe_run),
+    NetworkProbe: observe_network,
+    OptimizerProbe: observe_optimizer,
+    ScheduleProbe: observe_schedule,
+    LoopProbe: observe_loop,
+    PenaltyProbe: observe_penalty,
+    StopProbe: observe_stopping,
+    TimingProbe: observe_timing,
+    BatchProbe: observe_batch,
+    PrecisionProbe: observe_precision,
+}
+"""Kind of probe → what takes an object through it."""

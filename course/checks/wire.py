@@ -27,9 +27,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course.checks.batches import RECORDS as BATCH_RECORDS
+from course.checks import (
+    batches,
+    drawing,
+    looping,
+    networks,
+    optimizing,
+    precision,
+    sampling,
+    scheduling,
+    timing,
+    training_run,
+)
 from course.checks.building import Fill, Outline, Spread, StandIn
-from course.checks.drawing import RECORDS as DRAWING_RECORDS
 from course.checks.framework import (
     CallProbe,
     ChangeProbe,
@@ -40,36 +50,27 @@ from course.checks.framework import (
     ModuleProbe,
     Reload,
 )
-from course.checks.looping import RECORDS as LOOP_RECORDS
-from course.checks.networks import RECORDS as NETWORK_RECORDS
-from course.checks.optimizing import RECORDS as OPTIMIZER_RECORDS
 from course.checks.penalties import PenaltyProbe
 from course.checks.plain import DTYPES, LONGEST_INT
-from course.checks.precision import RECORDS as PRECISION_RECORDS
-from course.checks.sampling import RECORDS as SAMPLING_RECORDS
-from course.checks.scheduling import RECORDS as SCHEDULE_RECORDS
 from course.checks.stopping import StopProbe
-from course.checks.timing import RECORDS as TIMING_RECORDS
-from course.checks.training_run import RECORDS as RUN_RECORDS
 
 Message = tuple[Any, list[bytes]]
 """A header that JSON can hold, and a list of one buffer."""
+
+_MODULES = (
+    *(batches, drawing, looping, networks, optimizing),
+    *(precision, sampling, scheduling, timing, training_run),
+)
 
 RECORDS = {
     kind.__name__: kind
     for kind in (
         *(CallProbe, ModuleProbe, LayerSpec, Forward, Describe, Reload, DeepCopy),
         *(ChangeProbe, StandIn, Fill, Outline, Spread, PenaltyProbe, StopProbe),
+        *(kind for module in _MODULES for kind in module.RECORDS),
     )
 }
 """The dataclasses that may travel."""
-RECORDS.update({kind.__name__: kind for kind in DRAWING_RECORDS})
-RECORDS.update({kind.__name__: kind for kind in NETWORK_RECORDS})
-RECORDS.update({kind.__name__: kind for kind in (*OPTIMIZER_RECORDS, *SCHEDULE_RECORDS, *LOOP_RECORDS)})
-RECORDS.update({kind.__name__: kind for kind in SAMPLING_RECORDS})
-for records in (TIMING_RECORDS, BATCH_RECORDS, PRECISION_RECORDS):
-    RECORDS.update({kind.__name__: kind for kind in records})
-RECORDS.update({kind.__name__: kind for kind in RUN_RECORDS})
 
 DEEPEST = 16
 """How many containers may lie in one another; a probe needs five."""
