@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 
-from course.checks import batch_norm, initialization, residual, transfer
+from course.checks import batch_norm, initialization, optimization, residual, transfer
 from course.checks.framework import Exercise
 
-LESSONS = (initialization, batch_norm, residual, transfer)
+LESSONS = (optimization, initialization, batch_norm, residual, transfer)
 """Each lesson has EXERCISES (a tuple) and SECTIONS (number → title)."""
 
 EXERCISES: dict[str, Exercise] = {

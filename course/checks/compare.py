@@ -219,6 +219,8 @@ def _troubled(got: Trouble) -> Symptom:
                 f"expected an nn.Module, got {text}",
                 f"Your function returned {text}; it should return an nn.Module that can be called.",
             )
+        case "said":
+            return Symptom("type", textwrap.shorten(text, 90, placeholder=" ..."), text)
         case _:
             return Symptom(
                 "type",

@@ -13,7 +13,15 @@ from torch import Tensor
 
 from course.checks.compare import seen_by
 from course.checks.drawing import FillProbe
-from course.checks.framework import Aspect, ChangeProbe, Exercise, Probe, tensors_in, to_float64
+from course.checks.framework import (
+    Aspect,
+    ChangeProbe,
+    Exercise,
+    Probe,
+    ScheduleProbe,
+    tensors_in,
+    to_float64,
+)
 from course.checks.plain import Observation, are_texts
 from course.checks.surroundings import draws, may_compute
 
@@ -31,6 +39,13 @@ NOT_DRAWN = (
 )
 
 
+_WANTED = {
+    "function": "a function",
+    "class": "a class (a subclass of nn.Module)",
+    "plain class": "a class",
+}
+
+
 def judge_object(exercise: Exercise, seen: Observation) -> str:
     """What is wrong with the kind of object that was passed to the check; empty when nothing is.
 
@@ -41,7 +56,7 @@ def judge_object(exercise: Exercise, seen: Observation) -> str:
     kind, type_name = seen.get("kind"), seen.get("type")
     if not isinstance(kind, str) or not isinstance(type_name, str) or _names(seen, "origin") is None:
         return UNREADABLE
-    wanted = "a function" if exercise.kind == "function" else "a class (a subclass of nn.Module)"
+    wanted = _WANTED[exercise.kind]
     if type_name == "NoneType":
         return f"check expected {wanted} called {exercise.name} and got None."
     if exercise.kind == "class" and kind == "instance":
@@ -49,7 +64,7 @@ def judge_object(exercise: Exercise, seen: Observation) -> str:
             f"check expected the class itself and got an instance: pass {exercise.name}, not "
             f"{exercise.name}(...)."
         )
-    if kind != exercise.kind:
+    if kind != exercise.kind.removeprefix("plain "):
         kinds = {"class": "a class", "function": "a function", "instance": "a module"}
         got = kinds.get(kind, f"an object of type {type_name}")
         return f"check expected {wanted} called {exercise.name} and got {got}."
@@ -94,10 +109,11 @@ def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable
     An observation without its notes of what ran is not accepted either: `observe` always writes them.
     """
     for name in _names(seen, "origin") or ():
-        if name.startswith("course."):
+        if name.startswith("course.") and name not in exercise.given:
             return f"This is the course's own {exercise.name}. It lets you go on; points are for yours."
         if name.startswith(_TORCHS) and _does_it_all(exercise, name):
-            return f"{exercise.name} is made of {name}, which does the whole exercise. Build on nn.Module."
+            build_on = _BUILD_ON[exercise.kind]
+            return f"{exercise.name} is made of {name}, which does the whole exercise. {build_on}"
     ran: dict[str, None] = {}  # in order, each once
     functions: dict[str, None] = {}
     for observation in observations:
@@ -112,6 +128,9 @@ def judge_own_work(exercise: Exercise, seen: Observation, observations: Iterable
                 f"Your code calls torch's own `{name}`, which does the whole exercise. "
                 "Build it from simpler operations."
             )
+    for name in functions:
+        if name.split(".")[0] in exercise.course_shortcuts:
+            return f"Your code calls `{name}` of the course. Points are for writing it yourself."
     if any(_is_the_exercise(exercise, name) for name in functions):
         return f"Your code calls the course's own {exercise.name}. Points are for writing it yourself."
     return ""
@@ -124,6 +143,12 @@ def _is_the_exercise(exercise: Exercise, name: str) -> bool:
     # BatchNorm1d and BatchNorm2d of the reference share their methods: those of `_BatchNorm`.
     return exercise.name.startswith(name.split(".")[0].lstrip("_"))
 
+
+_BUILD_ON = {
+    "function": "Build it from simpler operations.",
+    "class": "Build on nn.Module.",
+    "plain class": "Write it yourself.",
+}
 
 _TORCHS = ("torch.", "torchvision.")
 
@@ -163,7 +188,7 @@ def takes_work(aspect: Aspect, probe: Probe, expected: Observation) -> bool:
     Those are neither constant, such as a weight that starts at 1, nor among the inputs. A function that sets
     some numbers of a network to constants computes nothing.
     """
-    if isinstance(probe, ChangeProbe):
+    if isinstance(probe, ChangeProbe | ScheduleProbe):
         return False
     given = list(tensors_in(to_float64(probe)))
     values = (expected[key] for key in seen_by(aspect, expected))

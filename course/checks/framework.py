@@ -15,6 +15,7 @@ processes (`wire.py`, `remote.py`).
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +27,10 @@ from torch import Tensor
 from course.checks.building import BuildingStep
 from course.checks.changing import ChangeProbe
 from course.checks.drawing import DrawingProbe
+from course.checks.looping import LoopProbe
 from course.checks.networks import NetworkProbe
+from course.checks.optimizing import OptimizerProbe
+from course.checks.scheduling import ScheduleProbe
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class CallProbe:
         grad_output: shape of the first returned value; None when no gradient is asked for.
         autograd: False calls the function in inference mode, where autograd cannot do the work.
         twice: whether to call it again on the same numbers, to see whether it remembers something.
+        raises: whether the call should fail; that is all that is written down then.
         then: when a layer is returned: the input (N, in_features) that it is called on, in eval mode.
         note: what the student should know about the inputs, such as "4 values per feature".
         looks_at: beginnings of the keys under which something is written down.
@@ -75,6 +80,7 @@ class CallProbe:
     autograd: bool = True
     twice: bool = False
     then: Tensor | None = None
+    raises: bool = False
     note: str = ""
     looks_at: tuple[str, ...] = ("",)
 
@@ -149,7 +155,16 @@ class ModuleProbe:
     draws: bool = True
 
 
-Probe = CallProbe | ModuleProbe | DrawingProbe | ChangeProbe | NetworkProbe
+Probe = (
+    CallProbe
+    | ModuleProbe
+    | DrawingProbe
+    | ChangeProbe
+    | NetworkProbe
+    | OptimizerProbe
+    | ScheduleProbe
+    | LoopProbe
+)
 
 
 class Draw:
@@ -276,7 +291,7 @@ class Exercise:
 
     Args:
         name: the name that the student defines.
-        kind: "function" or "class" (a subclass of torch.nn.Module).
+        kind: "function", "class" (a subclass of torch.nn.Module) or "plain class" (any other).
         signature: as the lesson writes it: "num_features, eps=1e-5"; names with a default go by keyword.
         section: number of the section that teaches it; its title is looked up in the lesson's SECTIONS.
         oracle: right by definition; never shown to the student.
@@ -284,6 +299,8 @@ class Exercise:
         aspects: what is looked at.
         misconceptions: what is named when a solution is wrong.
         shortcuts: parts of operator names that would do the whole work, such as "batch_norm".
+        course_shortcuts: functions and classes of the course, beside its own, that would do the whole work.
+        given: base classes of the course on which a solution may build: "course.optimization.Optimizer".
         unknown: said when no misconception fits; empty for the usual sentence.
     """
 
@@ -296,6 +313,8 @@ class Exercise:
     aspects: tuple[Aspect, ...]
     misconceptions: tuple[Misconception, ...]
     shortcuts: tuple[str, ...] = ()
+    course_shortcuts: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
     unknown: str = ""
 
     @cached_property
@@ -314,7 +333,7 @@ class Exercise:
         return tuple(part.split("=")[0] for part in self._arguments() if "=" in part)
 
     def _arguments(self) -> list[str]:
-        return [part.strip() for part in self.signature.split(",")]
+        return re.split(r",\s*(?![^(]*\))", self.signature)  # not at the comma in (0.9, 0.999)
 
     def select(self, group: str | None, hidden: bool) -> tuple[Aspect, ...]:
         """Aspects of a test cell: the visible ones, or all of them for the hidden check.

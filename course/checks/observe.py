@@ -33,8 +33,21 @@ from course.checks.framework import (
     Reload,
     Step,
 )
+from course.checks.looping import LoopProbe, observe_loop
 from course.checks.networks import NetworkProbe
-from course.checks.plain import Observation, Trouble, Value, cut, is_timeout, plain, trouble, type_name
+from course.checks.optimizing import OptimizerProbe, observe_optimizer
+from course.checks.plain import (
+    Observation,
+    Trouble,
+    Unusable,
+    Value,
+    cut,
+    is_timeout,
+    plain,
+    trouble,
+    type_name,
+)
+from course.checks.scheduling import ScheduleProbe, observe_schedule
 from course.checks.surroundings import (
     OperatorLog,
     OutOfTime,
@@ -95,7 +108,7 @@ def observe(
 
 def _asks_to_compute(probe: Probe) -> bool:
     steps = getattr(probe, "steps", ())
-    return isinstance(probe, CallProbe) or any(isinstance(step, Forward) for step in steps)
+    return isinstance(probe, CallProbe | OptimizerProbe) or any(isinstance(step, Forward) for step in steps)
 
 
 def look(student: object, probes: Iterable[Probe]) -> tuple[Observation, Iterator[Observation]]:
@@ -188,6 +201,12 @@ def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
             _observe_change(student, probe, notes)
         elif isinstance(probe, NetworkProbe):
             observe_network(student, probe, notes)
+        elif isinstance(probe, OptimizerProbe):
+            observe_optimizer(student, probe, notes)
+        elif isinstance(probe, ScheduleProbe):
+            observe_schedule(student, probe, notes)
+        elif isinstance(probe, LoopProbe):
+            observe_loop(student, probe, notes)
         else:
             _observe_module(student, probe, notes)
     except _Missing as missing:
@@ -196,6 +215,8 @@ def _observe(student: Callable[..., Any], probe: Probe, notes: _Notes) -> None:
         notes.seen["error"] = (
             trouble("none") if str(error) == "NoneType" else trouble("no module", str(error))
         )
+    except Unusable as error:
+        notes.seen["error"] = trouble("said", str(error))
     except (Exception, SystemExit) as error:
         notes.seen["error"] = _raised(error)
 
@@ -210,6 +231,9 @@ def _observe_call(function: Callable[..., Any], probe: CallProbe, notes: _Notes)
     # In inference mode nothing that runs inside the function can be differentiated.
     with torch.inference_mode(not probe.autograd):
         given = _copies(arguments)
+        if probe.raises:
+            _record_refusal(function, given, probe, notes)
+            return
         with notes.logged():
             returned = function(*given.values(), **probe.options)
             _record_returned(returned, probe, "", notes)
@@ -220,6 +244,22 @@ def _observe_call(function: Callable[..., Any], probe: CallProbe, notes: _Notes)
         if probe.twice:  # How the numbers came about has been seen.
             returned = function(*_copies(arguments).values(), **probe.options)
             _record_returned(returned, probe, ", called again", notes)
+
+
+def _record_refusal(
+    function: Callable[..., Any], given: Mapping[str, Any], probe: CallProbe, notes: _Notes
+) -> None:
+    """Whether the function refuses its inputs; any exception will do."""
+    returned: object = None
+    try:
+        with notes.logged():
+            returned = function(*given.values(), **probe.options)
+    except NotImplementedError:
+        raise
+    except Exception:
+        notes.write("raises", True)
+    else:
+        notes.write("raises", trouble("none") if returned is None else False)
 
 
 def _copies(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,10 @@ def trouble(kind: str, text: str = "", where: str = "") -> Trouble:
     return {"trouble": kind, "text": cut(text), "where": cut(where)}
 
 
+class Unusable(Exception):
+    """What the student's code made cannot be used as the probe asks; the text tells the student why."""
+
+
 def is_trouble(value: object) -> TypeGuard[Trouble]:
     """Whether an observed value is a `Trouble` record."""
     return isinstance(value, dict)

@@ -20,6 +20,7 @@ import torch
 import torch.nn.init
 import torch.nn.utils.clip_grad
 import torch.nn.utils.fusion
+import torch.optim
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
 from torch.overrides import TorchFunctionMode
@@ -32,6 +33,12 @@ _LIBRARIES = tuple({os.path.abspath(sysconfig.get_paths()[key]) for key in ("std
 
 _SHORTCUTS = {module.__file__: module.__name__ for module in (torch.autograd, torch.nn.utils.fusion)}
 _WITH_PRIVATE = {module.__file__: module.__name__ for module in (torch.nn.init, torch.nn.utils.clip_grad)}
+_WITH_PRIVATE.update(
+    # Optimizers and schedules. What they share stands in optimizer.py: students may build on that.
+    (module.__file__, name)
+    for name, module in list(sys.modules.items())
+    if name.startswith("torch.optim.") and not name.endswith((".optimizer", ".swa_utils"))
+)
 _SHORTCUTS.update(_WITH_PRIVATE)
 """Modules of torch whose work cannot be told from a student's by its operators."""
 

@@ -39,8 +39,11 @@ from course.checks.framework import (
     ModuleProbe,
     Reload,
 )
+from course.checks.looping import RECORDS as LOOP_RECORDS
 from course.checks.networks import RECORDS as NETWORK_RECORDS
+from course.checks.optimizing import RECORDS as OPTIMIZER_RECORDS
 from course.checks.plain import DTYPES, LONGEST_INT
+from course.checks.scheduling import RECORDS as SCHEDULE_RECORDS
 
 Message = tuple[Any, list[bytes]]
 """A header that JSON can hold, and a list of one buffer."""
@@ -55,6 +58,7 @@ RECORDS = {
 """The dataclasses that may travel."""
 RECORDS.update({kind.__name__: kind for kind in DRAWING_RECORDS})
 RECORDS.update({kind.__name__: kind for kind in NETWORK_RECORDS})
+RECORDS.update({kind.__name__: kind for kind in (*OPTIMIZER_RECORDS, *SCHEDULE_RECORDS, *LOOP_RECORDS)})
 
 DEEPEST = 16
 """How many containers may lie in one another; a probe needs five."""

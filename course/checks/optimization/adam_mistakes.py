@@ -1,0 +1,5 @@
+"""Mistakes."""
+
+from course.checks.collect import Mistakes
+
+ADAM = Mistakes()

@@ -1,0 +1,6 @@
+"""Mistakes."""
+
+from course.checks.collect import Mistakes
+
+STANDARDIZE = Mistakes()
+MIN_MAX = Mistakes()
