@@ -37,6 +37,7 @@ def _mse_probes(seed: int) -> dict[str, Probe]:
         "grid": probe(2, 3, 2, 2),
         "column": mismatch((4, 1), (4,)),
         "row": mismatch((3, 2), (2,)),
+        "turned": mismatch((2, 3), (3, 2)),
         "float32": probe(6, 2, source=single),
     }
 
@@ -57,6 +58,7 @@ MSE_LOSS = Exercise(
         Aspect("gradient of a multiple", "loss", "scaled", ("gradient of input",), hidden=True),
         Aspect("the loss of a grid", "loss", "grid", ("loss",), hidden=True),
         Aspect("(N, 2) against (2,) is refused", "loss", "row", ("raises",), hidden=True),
+        Aspect("(2, 3) against (3, 2) is refused", "loss", "turned", ("raises",), hidden=True),
         Aspect("float32", "loss", "float32", ("loss",), hidden=True, tolerance=SINGLE),
     ),
     misconceptions=tuple(MSE),
@@ -95,6 +97,7 @@ def _cross_entropy_probes(seed: int) -> dict[str, Probe]:
             torch.tensor([0, 1]),
             note="right by a margin of 30 and more: the loss is about 1e-13",
         ),
+        "right": probe(large(draw, 1e4), torch.tensor([0, 2, 1, 1]), note="logits of ±1e4, all right"),
         "very negative": probe(draw.normal(4, 3) - 1e4, note="logits around -1e4"),
         "float32": probe(single.normal(6, 5, std=3.0)),
         "strided": probe(draw.normal(3, 5).T),
@@ -122,6 +125,7 @@ CROSS_ENTROPY_EXERCISE = Exercise(
         Aspect("logits that are not contiguous", "loss", "strided", (*LOSS, *GRADIENT), hidden=True),
         Aspect("logits of ±1e4", "stability", "large", LOSS),
         Aspect("logits of ±1e4, float32", "stability", "large float32", LOSS, tolerance=LARGE),
+        Aspect("logits of ±1e4, all right", "stability", "right", LOSS),
         Aspect("gradient at ±1e4", "stability", "large", GRADIENT),
         Aspect("logits of ±150, float32", "stability", "hundreds", LOSS, hidden=True, tolerance=LARGE),
         Aspect("logits around -1e4", "stability", "very negative", LOSS, hidden=True),
