@@ -9,16 +9,20 @@ from right_answers import (
     batch_norm_layers,
     fusing,
     initialization,
+    optimization_basics,
+    optimizers,
     other_norms,
     preprocessing,
     residual_blocks,
     residual_networks,
+    training_loops,
     transfer_features,
     transfer_surgery,
     transfer_training,
 )
 
 MODULES = (
+    *(optimization_basics, optimizers, training_loops),
     *(activations, initialization),
     *(preprocessing, batch_norm_functions, batch_norm_layers, other_norms, fusing),
     *(residual_blocks, residual_networks),

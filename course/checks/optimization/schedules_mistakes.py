@@ -100,7 +100,7 @@ class NotFloored(_StepLR):
 
 
 @STEP.add(
-    "the rate drops one call too early: after step_size calls, not before. A step() in the constructor counts."
+    "the rate drops one call early: after step_size calls, not before. A step() in the constructor counts."
 )
 class OneEarly(_StepLR):
     def drops(self):
