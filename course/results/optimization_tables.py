@@ -1,4 +1,4 @@
-"""Lesson 01's part of the page of results: batch size, learning rate, optimizer, schedule, inputs on MNIST."""
+"""Lesson 01's part of the page of results: batch size, rate, optimizer, schedule and inputs on MNIST."""
 
 from collections.abc import Iterable, Sequence
 
