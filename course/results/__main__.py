@@ -4,10 +4,11 @@ import argparse
 import sys
 
 from course.data import LOADERS, DataUnavailable
-from course.results import batch_norm, initialization, path_of, residual, tables, transfer
+from course.results import batch_norm, initialization, optimization, path_of, residual, tables, transfer
 from course.results.runner import Record, complete
 
 LESSONS = {
+    "01_optimization": optimization,
     "02_initialization": initialization,
     "03_batch_norm": batch_norm,
     "04_resnet": residual,

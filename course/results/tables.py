@@ -1,10 +1,18 @@
 """The recorded results as a Markdown page: ``python -m course.results --table > docs/results.md``."""
 
-from course.results import batch_norm_tables, initialization_tables, load, residual_tables, transfer_tables
+from course.results import (
+    batch_norm_tables,
+    initialization_tables,
+    load,
+    optimization_tables,
+    residual_tables,
+    transfer_tables,
+)
 
 __all__ = ["page"]
 
 LESSONS = {
+    "01_optimization": optimization_tables,
     "02_initialization": initialization_tables,
     "03_batch_norm": batch_norm_tables,
     "04_resnet": residual_tables,
