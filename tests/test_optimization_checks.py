@@ -129,6 +129,8 @@ def test_torchs_optimizer_in_any_disguise_is_recognised(name: str, torchs: type)
 
 
 def test_torchs_functional_and_fused_sgd_are_recognised() -> None:
+    from torch.optim.sgd import sgd
+
     class Functional(PlainSGD):
         @torch.no_grad()
         def step(self):
@@ -136,9 +138,7 @@ def test_torchs_functional_and_fused_sgd_are_recognised() -> None:
                 params = [p for p in group["params"] if p.grad is not None]
                 buffers = [None] * len(params)
                 options = {key: group[key] for key in ("weight_decay", "momentum", "lr", "nesterov")}
-                torch.optim.sgd.sgd(
-                    params, [p.grad for p in params], buffers, **options, dampening=0, maximize=False
-                )
+                sgd(params, [p.grad for p in params], buffers, **options, dampening=0, maximize=False)
 
     class Fused(PlainSGD):
         @torch.no_grad()
@@ -317,7 +317,7 @@ def variant(function: Callable[..., Any], *replacements: tuple[str, str]) -> Cal
             "the weights, all in one batch",
         ),
         ("range(0, len(x), batch_size)", "range(0, len(x) - 3, batch_size)", "sizes of the batches"),
-        ("torch.manual_seed(seed)", "pass", "another seed, another order"),
+        ("torch.manual_seed(seed)", "pass", "the same seed, the same order"),
         ("with torch.inference_mode():", "if True:", "in evaluation mode, without gradients"),
         ("model.eval()", "pass", "in evaluation mode, without gradients"),
         ("            model.train()\n", "", "training mode in each step"),
