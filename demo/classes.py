@@ -9,6 +9,17 @@ from __future__ import annotations
 from demo.students import Student, copy_a_test_and_raise_its_points, cut_off, rename
 
 CLASSES = {
+    "01_optimization": (
+        Student("ada", "everything is right"),
+        Student("bruno", "stopped half way", solved=5, writes=False),
+        Student("chen", "each split scaled by its own numbers", own=("own_statistics",)),
+        Student("dalia", "the logarithm of a softmax that underflows", own=("softmax_first",)),
+        Student("emre", "momentum as an average", own=("deck_momentum",)),
+        Student("fatima", "Adam without its correction", own=("no_correction",)),
+        Student("goran", "schedules that are one call off", own=("one_too_early",)),
+        Student("hana", "gradients that add up, no mixing", own=("never_cleared",), writes=False),
+        Student("sami", "handed in as released", solved=0, writes=False),
+    ),
     "02_initialization": (
         Student("ada", "everything is right"),
         Student("bruno", "stopped half way", solved=14, writes=False),
@@ -72,6 +83,11 @@ CLASSES = {
 """Lesson → its students."""
 
 WRITTEN = {
+    "01_optimization": (
+        "With larger batches there are fewer steps in an epoch, so the rate must grow with the batch. Two "
+        "optimizers are compared fairly only when each has its own best rate. A loss that stays at 1.46 "
+        "means a softmax too much; overfitting 16 examples shows it."
+    ),
     "02_initialization": (
         "The variance of a sum of n products is n times the variance of one. So the weights need the "
         "variance 1/n, or the signal grows or dies by the same factor in every layer. ReLU throws half away: "

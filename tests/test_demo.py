@@ -16,6 +16,8 @@ from autograder.release import release
 from autograder.reports import CHECK_MIME
 from course.checks import CheckFailed, check
 from course.checks.render import MIME_TYPE
+from course.optimization import Optimizer
+from course.schedules import Schedule
 from demo import sample_class
 from demo.classes import CLASSES, WRITTEN
 from demo.sample_class import ANSWERS, PROJECT, own_answers
@@ -68,7 +70,7 @@ def test_answers_are_to_exercises_of_the_lesson(course, lesson, file):
 
 @pytest.mark.parametrize(("lesson", "file"), [each for each in FILES if each not in DO_NOT_RUN])
 def test_each_answer_is_as_right_or_wrong_as_its_story_says(lesson, file):
-    names = {"torch": torch, "nn": nn}
+    names = {"torch": torch, "nn": nn, "Optimizer": Optimizer, "Schedule": Schedule}  # as in the lesson
     for exercise, text in own_answers(lesson, file).items():
         exec(compile(text, file, "exec"), names)
         wanted = contextlib.nullcontext() if (lesson, file) in RIGHT else pytest.raises(CheckFailed)

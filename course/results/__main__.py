@@ -9,6 +9,7 @@ from course.results import (
     capstone,
     gpu,
     initialization,
+    optimization,
     path_of,
     residual,
     tables,
@@ -17,6 +18,7 @@ from course.results import (
 from course.results.runner import Record, complete
 
 LESSONS = {
+    "01_optimization": optimization,
     "02_initialization": initialization,
     "03_batch_norm": batch_norm,
     "04_resnet": residual,

@@ -181,7 +181,7 @@ def measure(row: GridRow, width: int, device: torch.device, layers: int = 16) ->
 
 
 def _run_training(spec: Spec) -> dict[str, Any]:
-    data = _standardized_mnist()
+    data = standardized_mnist()
     model = network(spec["activation"], spec["depth"])
     initialize(model, INITIALIZATIONS[spec["initialization"]], data.x_train[:512])
     history = fit(
@@ -234,7 +234,7 @@ def initialize(model: nn.Module, initialization: Initialization, x: Tensor) -> N
 
 
 @cache
-def _standardized_mnist() -> ImageData:
+def standardized_mnist() -> ImageData:
     """MNIST with mean 0 and standard deviation 1, by the numbers of the training images."""
     data = mnist()
     mean, std = data.x_train.mean(), data.x_train.std()

@@ -5,6 +5,7 @@ from course.results import (
     gpu_tables,
     initialization_tables,
     load,
+    optimization_tables,
     residual_tables,
     transfer_tables,
 )
@@ -12,6 +13,7 @@ from course.results import (
 __all__ = ["page"]
 
 LESSONS = {
+    "01_optimization": optimization_tables,
     "02_initialization": initialization_tables,
     "03_batch_norm": batch_norm_tables,
     "04_resnet": residual_tables,
