@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Beta
 from torch.nn import functional as F
 
 from course.training import evaluation_mode
@@ -82,7 +83,7 @@ def mixup(x: Tensor, y: Tensor, alpha: float, num_classes: int) -> tuple[Tensor,
     """
     if alpha < 0:
         raise ValueError(f"alpha must not be negative, got {alpha}")
-    share = torch.distributions.Beta(alpha, alpha).sample().item() if alpha > 0 else 1.0
+    share = Beta(alpha, alpha).sample().item() if alpha > 0 else 1.0
     partner = torch.randperm(len(x), device=x.device)
     onehot = F.one_hot(y, num_classes).to(x.dtype)
     x_mixed = share * x + (1 - share) * x[partner]

@@ -184,6 +184,23 @@ def edge(n: int) -> Measure:
     return measure
 
 
+EDGE = Tolerance(
+    0.0,
+    6 * math.sqrt(2 * 18**2 / 2_000),
+    "the mean pixel of an edge of 2,000 pictures, whose own standard deviation is below 18",
+)
+
+
+def mirrored_or_not(n: int) -> Measure:
+    """The share of pictures that are as they were or mirrored left to right."""
+
+    def measure(drawn: Tensor) -> Tensor:
+        x, outputs = batches(drawn, n)
+        return share(equals(outputs, torch.stack([x, x.flip(-1)])).any(2))
+
+    return measure
+
+
 def _changes(x: Tensor) -> Tensor:
     """As it was; left to right, top to bottom, both; channels the other way round; another picture."""
     return torch.stack([x, x.flip(-1), x.flip(-2), x.flip(-1, -2), x.flip(1), x.flip(0)])
@@ -233,6 +250,10 @@ def noise_at_dark_and_light(n: int) -> Measure:
 
     return measure
 
+
+HALVES = Tolerance(
+    6 / math.sqrt(9_000), 0.0, "the standard deviation of 9,000 normal numbers is known to 1 / sqrt(2 n)"
+)
 
 # --- Mixup --------------------------------------------------------------------------------------------------
 
@@ -308,17 +329,22 @@ def mean_targets(n: int, examples: Tensor) -> Measure:
     return _fixed(lambda m: m.targets.amax(2).mean(), n, examples)
 
 
+def weights_of_the_label(n: int, examples: Tensor, onehot: Tensor) -> Measure:
+    """The mean of a target's entry for the example's own label."""
+    return _fixed(lambda m: (m.targets * onehot).sum(2).mean(), n, examples)
+
+
 def partners_differ(n: int, examples: Tensor) -> Measure:
     """The share of calls in which no example is the partner of two."""
     return _fixed(lambda m: share(((m.others > 1e-6).sum(1) <= 1).all(1)), n, examples)
 
 
 def partners(n: int, examples: Tensor) -> Measure:
-    """How often each example is the partner of the first; where it stays by itself, its own."""
+    """How often each example is the partner of the second; where it stays by itself, its own."""
 
     def build(mixed: Mixed) -> Tensor:
-        first = mixed.others[:, 0]
-        chosen = torch.where((first > 0).any(1), first.argmax(1), 0)
+        second = mixed.others[:, 1]
+        chosen = torch.where((second > 0).any(1), second.argmax(1), 1)
         return torch.stack([share(chosen == index) for index in range(n)])
 
     return _fixed(build, n, examples)
@@ -336,6 +362,31 @@ def weights_of_the_own(n: int, examples: Tensor) -> Measure:
 
     return _fixed(build, n, examples)
 
+
+def different_weights(n: int, examples: Tensor) -> Measure:
+    """The share of calls with a λ that no other call has."""
+
+    def build(mixed: Mixed) -> Tensor:
+        smallest = mixed.own.amin(1)
+        return torch.tensor(len(smallest.unique()) / len(smallest), dtype=torch.float64)
+
+    return _fixed(build, n, examples)
+
+
+DIFFERENT = Tolerance(
+    0.0, 0.1, "of 400 float32 numbers hardly two are equal; where nobody has a partner, λ is 1"
+)
+NEARLY = Tolerance(0.0, 1e-5, "a law holds for all draws or it is broken; sums are rounded")
+WEIGHTS = Tolerance(
+    0.0,
+    6 * math.sqrt(2 * 0.2 / 400),
+    "λ of Beta(0.3, 0.3) has variance 0.16, the share near its ends 0.24; 400 calls",
+)
+MEAN_TARGET = Tolerance(
+    0.0,
+    6 * math.sqrt(2 * 0.0225 / 400),
+    "max(λ, 1 - λ) of a uniform λ has standard deviation 0.144; 400 calls",
+)
 
 # --- SMOTE --------------------------------------------------------------------------------------------------
 
