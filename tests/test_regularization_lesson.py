@@ -1,4 +1,4 @@
-"""Lesson 5's notebook: its sections, the worked examples in its text, and what stands beside its exercises."""
+"""Lesson 5's notebook: its sections, the worked examples in its text, and whose code may be used."""
 
 import math
 from pathlib import Path
@@ -112,7 +112,7 @@ def test_the_worked_example_of_many_looks():
 
 
 def test_the_worked_example_of_the_attack():
-    assert 0.1 * (2 + 3 + 1) == pytest.approx(0.6)
+    assert pytest.approx(0.6) == 0.1 * (2 + 3 + 1)
     shift = 0.1 * 784 * 0.05
     assert shift == pytest.approx(3.9, abs=0.05)
     start = math.log(0.1 / 0.9)
