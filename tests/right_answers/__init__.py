@@ -5,12 +5,15 @@
 
 from right_answers import (
     activations,
+    adversarial,
+    augmentation,
     batch_norm_functions,
     batch_norm_layers,
     fusing,
     initialization,
     other_norms,
     preprocessing,
+    regularization,
     residual_blocks,
     residual_networks,
     transfer_features,
@@ -22,6 +25,7 @@ MODULES = (
     *(activations, initialization),
     *(preprocessing, batch_norm_functions, batch_norm_layers, other_norms, fusing),
     *(residual_blocks, residual_networks),
+    *(regularization, augmentation, adversarial),
     *(transfer_surgery, transfer_features, transfer_training),
 )
 

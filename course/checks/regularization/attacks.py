@@ -21,7 +21,7 @@ def _clear(network: Network, state: dict[str, Tensor], x: Tensor, y: Tensor) -> 
     """Whether no gradient is nearly 0: rounding would decide on its sign. (Exactly 0 it may be.)"""
     model = make(network).double().eval()
     model.load_state_dict(state)
-    leaf = x.double().requires_grad_()
+    leaf = x.double().clone().requires_grad_()
     (gradient,) = torch.autograd.grad(F.cross_entropy(model(leaf), y), leaf)
     sizes = gradient.abs()
     return bool(((sizes == 0) | (sizes > 1e-5)).all())
