@@ -196,6 +196,7 @@ def takes_work(aspect: Aspect, probe: Probe, expected: Observation) -> bool:
     values = (expected[key] for key in seen_by(aspect, expected))
     return any(
         isinstance(value, Tensor)
+        and value.numel() > 0
         and bool((value != value.flatten()[0]).any())
         and not any(value.dtype == each.dtype and torch.equal(value, each) for each in given)
         for value in values

@@ -264,6 +264,7 @@ def _observe_mask(make: Callable[..., nn.Module], probe: MaskProbe, notes: Notes
         with torch.inference_mode():
             layer(probe.x.clone())
     _take(notes, "output", output)
+    _take(notes, "gradient", gradient)
     notes.take("input x afterwards", given)
     if any(map(notes.wants, (OUTPUTS, GRADIENTS))):
         drawn, gradients = [output], [gradient]

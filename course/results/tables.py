@@ -6,6 +6,7 @@ from course.results import (
     initialization_tables,
     load,
     optimization_tables,
+    regularization_tables,
     residual_tables,
     transfer_tables,
 )
@@ -17,6 +18,7 @@ LESSONS = {
     "02_initialization": initialization_tables,
     "03_batch_norm": batch_norm_tables,
     "04_resnet": residual_tables,
+    "05_regularization": regularization_tables,
     "06_transfer_learning": transfer_tables,
     "07_gpu": gpu_tables,
 }

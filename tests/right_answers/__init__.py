@@ -5,6 +5,8 @@
 
 from right_answers import (
     activations,
+    adversarial,
+    augmentation,
     batch_norm_functions,
     batch_norm_layers,
     capstone,
@@ -15,6 +17,7 @@ from right_answers import (
     optimizers,
     other_norms,
     preprocessing,
+    regularization,
     residual_blocks,
     residual_networks,
     training_loops,
@@ -28,6 +31,7 @@ MODULES = (
     *(activations, initialization),
     *(preprocessing, batch_norm_functions, batch_norm_layers, other_norms, fusing),
     *(residual_blocks, residual_networks),
+    *(regularization, augmentation, adversarial),
     *(transfer_surgery, transfer_features, transfer_training),
     gpu,
     capstone,

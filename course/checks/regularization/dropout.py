@@ -108,7 +108,7 @@ DROPOUT = Exercise(
         Aspect("float32, p = 0.9", _E, "most", ("evaluation: output",), hidden=True),
         Aspect("evaluation after more training", _E, "default", ("evaluation again",), hidden=True),
         Aspect("the mask of the forward pass", _G, "few", GRADIENTS, tolerance=S.EXACT, measure=S.same_mask),
-        Aspect("p = 0: the gradient passes as it is", _G, "none", GRADIENTS),
+        Aspect("p = 0: the gradient passes as it is", _G, "none", ("gradient",)),
         Aspect("p = 0.9, float32", _G, "most", GRADIENTS, True, S.EXACT, measure=S.same_mask),
         Aspect("feature maps (N, C, H, W) ", _G, "maps", GRADIENTS, True, S.EXACT, measure=S.same_mask),
         Aspect("no parameters, no buffers", _I, "few", ("names",)),

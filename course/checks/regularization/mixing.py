@@ -19,7 +19,7 @@ from course.checks.regularization import statistics as S
 from course.checks.regularization.mixing_mistakes import MIXUP as MISTAKES
 from course.checks.sampling import DRAWN, RejectProbe, SampleProbe
 
-N, CALLS = 6, 400
+N, CALLS = 6, 250
 LABELS, CLASSES = torch.tensor([2, 0, 3, 2, 1, 0]), 5
 OTHERS = torch.tensor([[2.0, -1.0, 0.5], [3.0, 4.0, -2.0], [-5.0, 1.0, 7.0]]).repeat(2, 1) + torch.eye(N, 3)
 EXAMPLES = torch.cat([torch.eye(N), OTHERS], 1)
@@ -125,7 +125,7 @@ MIXUP = Exercise(
         ),
         Aspect(
             "λ from Beta(4, 4)",
-            *(_D, "middle", ALL, True, S.WEIGHTS),
+            *(_D, "middle", ALL, True, S.WEIGHTS_IN_THE_MIDDLE),
             measure=_mixed(S.weights_of_the_own),
         ),
         Aspect("torch.manual_seed decides", _D, "float32", (SAME_SEED,)),

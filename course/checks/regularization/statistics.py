@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from course.checks.framework import Tolerance
 
@@ -374,18 +375,21 @@ def different_weights(n: int, examples: Tensor) -> Measure:
 
 
 DIFFERENT = Tolerance(
-    0.0, 0.1, "of 400 float32 numbers hardly two are equal; where nobody has a partner, λ is 1"
+    0.0, 0.1, "of 250 float32 numbers hardly two are equal; where nobody has a partner, λ is 1"
 )
 NEARLY = Tolerance(0.0, 1e-5, "a law holds for all draws or it is broken; sums are rounded")
 WEIGHTS = Tolerance(
     0.0,
-    6 * math.sqrt(2 * 0.2 / 400),
-    "λ of Beta(0.3, 0.3) has variance 0.16, the share near its ends 0.24; 400 calls",
+    6 * math.sqrt(2 * 0.25 / 250),
+    "numbers between 0 and 1 have at most variance 1/4; 250 calls",
+)
+WEIGHTS_IN_THE_MIDDLE = Tolerance(
+    0.0, 6 * math.sqrt(2 * 0.04 / 250), "λ of Beta(4, 4) has variance 0.028, its spread 0.02; 250 calls"
 )
 MEAN_TARGET = Tolerance(
     0.0,
-    6 * math.sqrt(2 * 0.0225 / 400),
-    "max(λ, 1 - λ) of a uniform λ has standard deviation 0.144; 400 calls",
+    6 * math.sqrt(2 * 0.0225 / 250),
+    "max(λ, 1 - λ) of a uniform λ has standard deviation 0.144; 250 calls",
 )
 
 # --- SMOTE --------------------------------------------------------------------------------------------------
@@ -402,7 +406,6 @@ class Segments:
         distances = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(torch.inf)
         nearest = distances.topk(min(k, n - 1), largest=False).indices
         neighbour = torch.zeros(n, n, dtype=torch.bool).scatter_(1, nearest, True)
-        self.n, self.x, self.new = n, x, new
         low, high = torch.triu_indices(n, n, 1)
         between = x[high] - x[low]
         place = ((new[:, None] - x[low]) * between).sum(2) / between.square().sum(1)
@@ -421,11 +424,22 @@ class Segments:
         return self.off <= 1e-5
 
 
+_FOUND: WeakIdKeyDictionary = WeakIdKeyDictionary()
+
+
+def _segments(drawn: Tensor, n: int, k: int) -> Segments:
+    """The segments of a table, which several measures ask for."""
+    if drawn not in _FOUND:
+        _FOUND[drawn] = Segments(drawn, n, k)
+    found: Segments = _FOUND[drawn]
+    return found
+
+
 def on_segments(n: int, k: int) -> Measure:
     """The share of new rows on the line through two rows, and of those between the two."""
 
     def measure(drawn: Tensor) -> Tensor:
-        found = Segments(drawn, n, k)
+        found = _segments(drawn, n, k)
         inside = (found.place > -1e-6) & (found.place < 1 + 1e-6)
         return torch.stack([share(found.on_a_line), share(found.on_a_line & inside)])
 
@@ -436,7 +450,7 @@ def of_neighbours(n: int, k: int) -> Measure:
     """The share of new rows that lie on the line of a row and one of its neighbours."""
 
     def measure(drawn: Tensor) -> Tensor:
-        found = Segments(drawn, n, k)
+        found = _segments(drawn, n, k)
         return share(found.on_a_line & (found.forward | found.backward))
 
     return measure
@@ -446,7 +460,7 @@ def pairs_taken(n: int, k: int) -> Measure:
     """How often each pair of rows has a new one between them."""
 
     def measure(drawn: Tensor) -> Tensor:
-        found = Segments(drawn, n, k)
+        found = _segments(drawn, n, k)
         return torch.bincount(found.pair, minlength=found.pairs).double() / len(found.pair)
 
     return measure
@@ -456,7 +470,7 @@ def steps_taken(n: int, k: int) -> Measure:
     """Mean of λ and shares below 1/4, 1/2, 3/4, where it is clear from which row to which the step goes."""
 
     def measure(drawn: Tensor) -> Tensor:
-        found = Segments(drawn, n, k)
+        found = _segments(drawn, n, k)
         one_way = found.forward != found.backward
         step = torch.where(found.forward, found.place, 1 - found.place)[one_way]
         if len(step) == 0:
@@ -466,6 +480,25 @@ def steps_taken(n: int, k: int) -> Measure:
     return measure
 
 
+def different_steps(n: int, k: int) -> Measure:
+    """The share of new rows at a place of their own between two rows."""
+
+    def measure(drawn: Tensor) -> Tensor:
+        place = _segments(drawn, n, k).place
+        place = torch.minimum(place, 1 - place)  # from either of the two rows
+        steps = (place * 1e6).round().unique()
+        return torch.tensor(len(steps) / len(place), dtype=torch.float64)
+
+    return measure
+
+
+DIFFERENT_STEPS = Tolerance(0.0, 0.1, "of 3,000 numbers, rounded to 6 digits, some ten are there twice")
+
+
 def original_rows(n: int) -> Measure:
     """The share of new rows that are a row of the table."""
     return lambda drawn: share((drawn[n:, None] == drawn[:n]).all(2).any(1))
+
+
+STEPS = share_tolerance(900)
+"""At least a third of 3,000 new rows lie where the direction of the step is clear."""
