@@ -103,8 +103,8 @@ WRITTEN = {
     ),
     "07_gpu": (
         "The clock was read before the GPU was done: Python only fills a queue. Synchronize before and "
-        "after, warm up, take the median. The epoch may take as long as before because the batches come too slowly, "
-        "or because the steps are so small that launching takes the time."
+        "after, warm up, take the median. The epoch may take as long as before because the batches come too "
+        "slowly, or because the steps are so small that launching takes the time."
     ),
 }
 """Lesson → what those who answer its written question write."""
