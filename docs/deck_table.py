@@ -107,7 +107,7 @@ def _lines(all_decks: list[Deck], there: Places) -> Iterator[str]:
     yield ""
     yield (
         "Made by `python docs/deck_table.py` from `docs/decks.toml`. Headings in italics are the decks' own. "
-        "`code` is an exercise, or a cell of a lesson (01/walk-plot: the cell with the id walk-plot in lesson 1)."
+        "`code` is an exercise, or a cell of a lesson (01/walk-plot: cell walk-plot of lesson 1)."
     )
     for deck in all_decks:
         open_rows = sum(not row.at for row in deck.rows)
