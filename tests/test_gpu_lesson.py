@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 import torch
@@ -29,7 +30,7 @@ def known():
     """What the cells before define, as far as the cells under test need it."""
     import time
 
-    names = {"torch": torch, "nn": nn, "F": F, "time": time, "data": data, "device": device}
+    names = {"torch": torch, "nn": nn, "F": F, "plt": plt, "time": time, "data": data, "device": device}
     names |= {"gpu_plots": gpu_plots, "plotting": plotting, "results": results, "counting": counting}
     names |= {"experiments": experiments, "gpu_tables": gpu_tables, "synchronize": synchronize}
     names |= {"my_to_device": batches.to_device, "my_benchmark_step": timing.benchmark_step}

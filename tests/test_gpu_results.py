@@ -1,4 +1,4 @@
-"""The recorded results of lesson 07: what is planned, how it is measured, what is shown when a GPU is missing."""
+"""The recorded results of lesson 07: what is planned, how it is measured, what a page says without a GPU."""
 
 import pytest
 import torch
