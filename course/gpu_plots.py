@@ -43,11 +43,15 @@ def step_bars(times: Mapping[str, Mapping[str, float]], ax: Axes | None = None) 
         values = [1000 * seconds for seconds in arm.values()]
         ax.barh(rows, values, height=0.9 * height, color=colour)
         for row, value in zip(rows, values, strict=True):
-            ax.text(value * 1.08, row, f"{device}: {value:.3g} ms", va="center", color=colour)
+            ax.text(value * 1.08, row, f"{device}: {_milliseconds(value)}", va="center", color=colour)
     ax.set_yticks(range(len(names)), names)
     ax.set(xscale="log", xlabel="time of one training step (ms)", ylim=(len(names) - 0.4, -0.6))
     ax.margins(x=0.3)
     return ax
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
 
 
 def per_picture(sizes: Sequence[int], curves: Mapping[str, Sequence[float]], ax: Axes | None = None) -> Axes:

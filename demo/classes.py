@@ -90,6 +90,17 @@ CLASSES = {
         Student("hana", "adds gradients and losses up", own=("sum_of_losses",), writes=False),
         Student("sami", "handed in as released", solved=0, writes=False),
     ),
+    "07_gpu": (
+        Student("ada", "everything is right"),
+        Student("bruno", "stopped half way", solved=1, writes=False),
+        Student("chen", "reads the clock too early", own=("no_waiting",)),
+        Student("dalia", "the mean of all calls", own=("mean_of_all_calls",)),
+        Student("emre", "looks into the first level only", own=("first_level_only",)),
+        Student("fatima", "clips scaled gradients", own=("clips_scaled_gradients",)),
+        Student("goran", "the whole network in 16 bits", own=("all_in_16_bits",)),
+        Student("hana", "changes the given batch", own=("changes_the_batch",), writes=False),
+        Student("sami", "handed in as released", solved=0, writes=False),
+    ),
 }
 """Lesson → its students."""
 
@@ -121,6 +132,11 @@ WRITTEN = {
     "06_transfer_learning": (
         "With few labels and a similar task the features are worth more than the data: freeze them and train "
         "a head. With much data, or another task, fine-tune or start from scratch."
+    ),
+    "07_gpu": (
+        "The clock was read before the GPU was done: Python only fills a queue. Synchronize before and "
+        "after, warm up, take the median. The epoch may take as long as before because the batches come too "
+        "slowly, or because the steps are so small that launching takes the time."
     ),
 }
 """Lesson → what those who answer its written question write."""

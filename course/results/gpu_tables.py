@@ -122,7 +122,8 @@ def seconds_by_network(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
 def seconds_by_batch_size(runs: Sequence[Run]) -> tuple[list[int], dict[str, list[float]]]:
     """Return the batch sizes, and device → median seconds of a step of BN-LeNet for each of them."""
     times = _medians(select(runs, measure="step", model="BN-LeNet", variant="float32"), by="batch_size")
-    return list(BATCH_SIZES), {arm: [rows[size] for size in BATCH_SIZES] for arm, rows in times.items()}
+    sizes = [size for size in BATCH_SIZES if all(size in rows for rows in times.values())]
+    return sizes, {arm: [rows[size] for size in sizes] for arm, rows in times.items()}
 
 
 def variants(runs: Sequence[Run], measure: str) -> Iterable[tuple[str, str]]:
