@@ -1,6 +1,13 @@
 """The recorded results as a Markdown page: ``python -m course.results --table > docs/results.md``."""
 
-from course.results import batch_norm_tables, initialization_tables, load, residual_tables, transfer_tables
+from course.results import (
+    batch_norm_tables,
+    capstone_tables,
+    initialization_tables,
+    load,
+    residual_tables,
+    transfer_tables,
+)
 
 __all__ = ["page"]
 
@@ -9,6 +16,7 @@ LESSONS = {
     "03_batch_norm": batch_norm_tables,
     "04_resnet": residual_tables,
     "06_transfer_learning": transfer_tables,
+    "08_capstone": capstone_tables,
 }
 """Lesson → its part of the page: ``parts(runs)``."""
 
