@@ -103,8 +103,8 @@ WRITTEN = {
     ),
     "08_capstone": (
         "| network | parameters | seconds | accuracy |\n|---|---:|---:|---:|\n"
-        "| one convolution | 5,210 | 2 | .93 |\n"
-        "| three stages, batch norm | 15,418 | 5 | .975 |\n| the same, distorted pictures | 15,418 | 5 | .981 |\n\n"
+        "| one convolution | 5,210 | 2 | .93 |\n| three stages, batch norm | 15,418 | 5 | .975 |\n"
+        "| the same, distorted pictures | 15,418 | 5 | .981 |\n\n"
         "Pooling and batch norm helped most. An 8 is taken for a 1. "
         "The error is 0.3 %, so 0.4 % more is no proof."
     ),
