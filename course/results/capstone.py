@@ -33,7 +33,7 @@ WIDTHS = (4, 8, 16)
 EPOCHS = {1_197: 20, 12_000: 4}
 """Training pictures → epochs."""
 SEEDS = 3
-REFERENCE_SEEDS = 12
+REFERENCE_SEEDS = 10
 
 
 def specifications() -> Iterator[Spec]:
