@@ -191,7 +191,7 @@ def attacks() -> tuple[Attack, ...]:
             from course.checks import training_run
             def hand_over(network, x, classes, notes):
                 notes.seen.update({"network": "recorded", "numbers": [], "output": 1, "size": 300,
-                    "operators of the network": ['["from_file.default", ["/etc/passwd", false, 10], {}, [1]]']})
+                 "operators of the network": ['["from_file.default", ["/etc/passwd", false, 9], {}, [1]]']})
             training_run.hand_over = hand_over
             def train_network(x_train, y_train):
                 return small()
