@@ -100,7 +100,7 @@ MOST_MEASURES = 8
 def measures_from(data: object) -> tuple[Measure, ...]:
     """The measures that are well formed: finite numbers with a name, and which way is better."""
     found = []
-    for each in data[:MOST_MEASURES] if isinstance(data, list) else []:
+    for each in data[:MOST_MEASURES] if isinstance(data, list | tuple) else []:
         if not isinstance(each, dict):
             continue
         value, better, shown = each.get("value"), each.get("better"), each.get("format")

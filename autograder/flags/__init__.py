@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-KINDS = ("delegation", "tampering", "similar")
-"""The work was left to a library; the code reaches for the grader; two submissions agree."""
+KINDS = ("delegation", "tampering", "data", "similar")
+"""The work was left to a library; the code reaches for the grader; data was pasted; two submissions agree."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ MOST_STUDENTS = 200
 CONTEXT = 2
 """Lines around those that agree."""
 
-_SYMBOLS = {"tampering": "!", "delegation": "⇄", "similar": "≈"}
+_SYMBOLS = {"tampering": "!", "delegation": "⇄", "data": "▦", "similar": "≈"}
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ from autograder.flags.suspicions import (
     TEXTS,
 )
 
+MOST_TEXT, MOST_NUMBERS = 4_000, 1_500
+"""Characters of texts, and numbers, that a cell may hold before they look like pasted data or weights."""
 MAX_CHARACTERS = 200_000
 """Of a longer submission only the beginning is looked at."""
 MOST_LINES = 5
@@ -99,7 +101,25 @@ def scan(cells: Mapping[str, str], lesson: Lesson) -> list[Flag]:
         cell = _Cell(name, body, reading, lesson, words, checks)
         seen = [each for each in cell.look(cells[name]) if lines[each.line - 1].strip() not in given]
         flags += _flags(name, seen, lines)
-    return flags
+    return [*flags, *_pasted(cells)]
+
+
+def _pasted(cells: Mapping[str, str]) -> Iterator[Flag]:
+    """Cells that hold more texts and numbers than anybody types: a table of answers, or trained weights."""
+    for name, text in cells.items():
+        if len(text) < MOST_NUMBERS:
+            continue
+        try:
+            constants = [node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)]
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            constants = [text]  # it may be a cell with a magic
+        characters = sum(len(each) for each in constants if isinstance(each, str | bytes))
+        numbers = sum(isinstance(each, int | float) for each in constants)
+        if characters <= MOST_TEXT and numbers <= MOST_NUMBERS:
+            continue
+        what = f"{characters:,} characters of text" if characters > MOST_TEXT else f"{numbers:,} numbers"
+        where = f"The cell of {name}" if is_answer(name) else name.capitalize()
+        yield Flag("data", name if is_answer(name) else None, f"{where} holds {what}: pasted data, perhaps.")
 
 
 @lru_cache(maxsize=4)

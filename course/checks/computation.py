@@ -100,7 +100,11 @@ _DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (torch.float32, torch.float64, torch.int64, torch.int32, torch.uint8, torch.bool)
 }
-_SKIPPED = {"device", "layout", "memory_format", "pin_memory"}
+_SKIPPED = {"device", "layout", "pin_memory"}
+_ORDERS = {
+    str(order).removeprefix("torch."): order
+    for order in (torch.contiguous_format, torch.channels_last, torch.preserve_format)
+}
 
 
 class Unrecordable(Exception):
@@ -197,7 +201,9 @@ class _Recorder(TorchDispatchMode):
             return {"dtype": str(value).removeprefix("torch.")}
         if isinstance(value, list | tuple):
             return [self._plain(each, used) for each in value]
-        if isinstance(value, torch.device | torch.layout | torch.memory_format):
+        if isinstance(value, torch.memory_format):
+            return {"order": str(value).removeprefix("torch.")}
+        if isinstance(value, torch.device | torch.layout):
             return None
         raise Unrecordable(f"an argument of type {type(value).__name__}")
 
@@ -305,6 +311,8 @@ def _run(program: Iterable[_Line], recording: Recording, x: Tensor, budget: _Bud
                 return values[what]
             if kind == "dtype":
                 return _DTYPES[what]
+            if kind == "order":
+                return _ORDERS[what]
             return {"nan": torch.nan, "inf": torch.inf, "-inf": -torch.inf}[what]
         return [real(each) for each in value] if isinstance(value, list) else value
 

@@ -38,6 +38,7 @@ class BuildProbe:
         y: their labels.
         classes: numbers that the network should put out for a picture.
         budget: numbers that the network may consist of.
+        time_limit: seconds until it is stopped: it makes some dozen steps of training.
         note: what the student should know.
         looks_at: beginnings of the keys under which something is written down.
     """
@@ -46,6 +47,7 @@ class BuildProbe:
     y: Tensor
     classes: int
     budget: int
+    time_limit: float = 20.0
     note: str = ""
     looks_at: tuple[str, ...] = ("",)
     dtype: torch.dtype = torch.float32

@@ -2,6 +2,7 @@
 
 from course.results import (
     batch_norm_tables,
+    capstone_tables,
     gpu_tables,
     initialization_tables,
     load,
@@ -21,6 +22,7 @@ LESSONS = {
     "05_regularization": regularization_tables,
     "06_transfer_learning": transfer_tables,
     "07_gpu": gpu_tables,
+    "08_capstone": capstone_tables,
 }
 """Lesson → its part of the page: ``parts(runs)``."""
 

@@ -19,7 +19,7 @@ SECONDS = 30.0
 WALL_SECONDS = 120.0
 """After this much time on the clock an endless loop is assumed."""
 
-BANDS = (0.80, 0.90, 0.94, 0.96)
+BANDS = (0.80, 0.90, 0.94, 0.955)
 """Accuracies on held-out pictures; each is a test cell of its own."""
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from course.capstone_data import CLASSES, Task, draw_task
+from course.checks.capstone.bands import unfit
 from course.checks.computation import RANDOM, Recording, Unrecordable, replay
 from course.checks.framework import Measure
 from course.checks.plain import Observation, trouble
@@ -22,13 +23,18 @@ def task_of(seed: int) -> Task:
     return draw_task(seed, disguised=seed != VISIBLE_SEED)
 
 
+_SEEN = ("seconds", "network", "mode", "diary: ", "error")
+"""Keys of an observation that are looked at as they are."""
+
+
 def evaluate(seed: int, seen: Observation) -> Observation:
     """What was seen, and what its network answers on the held-out pictures of the seed.
 
-    Keys: all of `seen` but the network itself, and, when there is one, "accuracy", "accuracy in training",
+    Keys: those of `_SEEN`, and, when there is one, "accuracy", "accuracy in training",
     "parameters", "by itself", "random", "confusion" (a sentence), "one answer" (share of the commonest).
     """
-    out = {key: value for key, value in seen.items() if not key.startswith(("constant ", "operators of"))}
+    # What was seen comes from a process that may have been taken over: nothing in it stands for a result.
+    out = {key: value for key, value in seen.items() if key.startswith(_SEEN)}
     if not isinstance(seen.get("seconds"), float) or seen.get("network") != "recorded":
         return out
     recording = handed_over(seen)
@@ -79,7 +85,9 @@ def _most_confused(answers: Tensor, y: Tensor, digit_of: Tensor) -> str:
 
 
 def measures(seen: Observation) -> tuple[Measure, ...]:
-    """The columns of the leaderboard; none when there is nothing to compare."""
+    """The columns of the leaderboard; none for a network that is none, or beyond a budget."""
+    if unfit(seen):
+        return ()
     accuracy, numbers, seconds = (seen.get(key) for key in ("accuracy", "parameters", "seconds"))
     if not isinstance(accuracy, float) or not isinstance(numbers, int) or not isinstance(seconds, float):
         return ()
