@@ -99,6 +99,8 @@ CLASSES = {
         Student("fatima", "clips scaled gradients", own=("clips_scaled_gradients",)),
         Student("goran", "the whole network in 16 bits", own=("all_in_16_bits",)),
         Student("hana", "changes the given batch", own=("changes_the_batch",), writes=False),
+        Student("sami", "handed in as released", solved=0, writes=False),
+    ),
     "08_capstone": (
         Student("ada", "everything is right"),
         Student("bruno", "stopped half way", solved=2, writes=False),
@@ -146,6 +148,7 @@ WRITTEN = {
         "The clock was read before the GPU was done: Python only fills a queue. Synchronize before and "
         "after, warm up, take the median. The epoch may take as long as before because the batches come too "
         "slowly, or because the steps are so small that launching takes the time."
+    ),
     "08_capstone": (
         "| network | parameters | seconds | accuracy |\n|---|---:|---:|---:|\n"
         "| one convolution | 5,210 | 2 | .93 |\n| three stages, batch norm | 15,418 | 5 | .975 |\n"
