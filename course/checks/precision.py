@@ -119,7 +119,10 @@ class _Scaler(torch.amp.GradScaler):
 
 
 def get_ready() -> None:
-    """Let torch import what the first optimizer needs (its compiler): seconds that are not the student's."""
+    """Let torch import its compiler, which optimizers and the device meta need: seconds, not the student's.
+
+    A time limit that interrupts this import would leave half a module behind.
+    """
     torch.optim.SGD([torch.zeros(1)], lr=1.0)
 
 
