@@ -5,7 +5,7 @@ whether autocast is on during the backward pass. The scaler is torch's own `Grad
 as well, and the optimizer torch's SGD; both tell what is called. The probe holds no tensor: an oracle in
 float64 would have no use for autocast.
 
-Autocast for "cpu" works on a computer without a GPU, and does nothing on one that has one. So in one probe all
+Autocast for "cpu" works on a computer without a GPU, and does nothing for data on a GPU. So in one probe all
 tensors *claim* to be on a GPU: whoever asks them where they are gets an autocast that leaves float32 alone.
 """
 
