@@ -121,5 +121,5 @@ def test_a_recorded_gpu_is_shown_beside_the_cpu():
 
 
 def test_a_busy_machine_is_named_as_one():
-    assert "with 9 other tasks" in gpu_tables.where([stand_in("cpu_benchmark", 1.0, load=9.3)])
-    assert "tasks" not in gpu_tables.where([stand_in("cpu_benchmark", 1.0, load=1.3)])
+    assert "a busy machine (load 9)" in gpu_tables.where([stand_in("cpu_benchmark", 1.0, load=9.3)])
+    assert "busy" not in gpu_tables.where([stand_in("cpu_benchmark", 1.0, load=1.3)])

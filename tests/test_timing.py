@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from course import timing
-from course.checks.timing import SYNCHRONIZING, Machine, TimingProbe, observe_timing
+from course.checks.timing import Machine, TimingProbe, observe_timing
 from course.timing import benchmark_step, step_times
 
 
@@ -29,7 +29,7 @@ def measured(device="cuda", warmup=2, repeats=3, durations=(1.0, 1.0, 0.1, 0.2, 
 def test_the_median_of_the_calls_after_the_warm_up_is_returned():
     notes = measured()
     assert notes["calls of step"] == 5
-    assert notes["seconds"].item() == pytest.approx(0.2 + 1e-3 + SYNCHRONIZING)
+    assert notes["seconds"].item() == pytest.approx(0.2 + 1e-3)
 
 
 def test_an_even_number_of_times_has_the_mean_of_the_two_in_the_middle():
@@ -62,4 +62,4 @@ def test_a_gpus_step_returns_before_its_work_is_done():
     machine.step()
     assert machine.clock() - before == pytest.approx(1e-3)
     machine.wait()
-    assert machine.clock() - before == pytest.approx(5.0 + 1e-3 + SYNCHRONIZING)
+    assert machine.clock() - before == pytest.approx(5.0 + 1e-3)

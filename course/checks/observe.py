@@ -90,7 +90,7 @@ def observe(
         ways in which numbers were taken out of tensors without an operator.
     """
     with quiet(), repeatable(), torch.enable_grad():
-        if isinstance(probe, PrecisionProbe):
+        if isinstance(probe, PrecisionProbe | BatchProbe):
             get_ready()
         if trusted:
             notes = _Notes(probe)

@@ -4,6 +4,9 @@ A *witness* in the middle of the network passes everything on and writes down th
 whether autocast is on during the backward pass. The scaler is torch's own `GradScaler`, which works on a CPU
 as well, and the optimizer torch's SGD; both tell what is called. The probe holds no tensor: an oracle in
 float64 would have no use for autocast.
+
+Autocast for "cpu" works on a computer without a GPU, and does nothing for data on a GPU. So in one probe all
+tensors *claim* to be on a GPU: whoever asks them where they are gets an autocast that leaves float32 alone.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ class PrecisionProbe:
         precision: "bfloat16", "float16" or "" for the function's default.
         leftovers: whether the gradients of an earlier step are still there.
         lr: of the optimizer.
+        claims: "cuda": the batch and the weights say that they are on a GPU; empty for the truth.
         note: what the student should know.
         looks_at: beginnings of the keys under which something is written down.
     """
@@ -44,6 +48,7 @@ class PrecisionProbe:
     precision: str = ""
     leftovers: bool = False
     lr: float = 0.5
+    claims: str = ""
     note: str = ""
     looks_at: tuple[str, ...] = ("",)
 
@@ -63,6 +68,7 @@ class _Diary:
 
     events: list[str] = field(default_factory=list)
     arrives: str = "nothing"
+    training: bool = False
     backward_under_autocast: bool = False
     norm_at_step: Tensor | None = None
 
@@ -90,8 +96,32 @@ class _Witness(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """X itself."""
+        self.diary.training = self.training
         out: Tensor = _Pass.apply(x, self.diary)
         return out
+
+
+class _OnCuda(Tensor):
+    """A tensor that says it is on a GPU."""
+
+    device = property(lambda self: torch.device("cuda"))
+    is_cuda = property(lambda self: True)
+    is_cpu = property(lambda self: False)
+
+
+class _ParameterOnCuda(nn.Parameter):
+    """A parameter that says it is on a GPU."""
+
+    device = _OnCuda.device
+    is_cuda = _OnCuda.is_cuda
+    is_cpu = _OnCuda.is_cpu
+
+
+def _claim(model: nn.Module) -> None:
+    """Let the parameters say that they are on a GPU."""
+    for module in model.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            setattr(module, name, _ParameterOnCuda(parameter.detach()))
 
 
 class _Scaler(torch.amp.GradScaler):
@@ -119,7 +149,10 @@ class _Scaler(torch.amp.GradScaler):
 
 
 def get_ready() -> None:
-    """Let torch import what the first optimizer needs (its compiler): seconds that are not the student's."""
+    """Let torch import its compiler, which optimizers and the device meta need: seconds, not the student's.
+
+    A time limit that interrupts this import would leave half a module behind.
+    """
     torch.optim.SGD([torch.zeros(1)], lr=1.0)
 
 
@@ -138,7 +171,10 @@ def observe_precision(train: Callable[..., Any], probe: PrecisionProbe, notes: N
             if probe.leftovers:
                 parameter.grad = normal(*parameter.shape)
     x, y = normal(7, FEATURES), torch.arange(7) % CLASSES
-    optimizer = torch.optim.SGD(model.parameters(), lr=probe.lr)
+    if probe.claims:
+        _claim(model)
+        x, y = x.as_subclass(_OnCuda), y.as_subclass(_OnCuda)
+    optimizer = torch.optim.SGD(model.parameters(), lr=probe.lr, foreach=False)
 
     def note_step(*_: Any) -> None:
         diary.events.append("step")
@@ -188,6 +224,7 @@ def _record_events(diary: _Diary, probe: PrecisionProbe, notes: Notes) -> None:
         events = [event for event in events if event != "unscale_"]
     notes.write("events", events)
     notes.write("autocast: what arrives inside the network", diary.arrives)
+    notes.write("mode: training", diary.training)
     notes.write("autocast: on in the backward pass", diary.backward_under_autocast)
     norm = diary.norm_at_step
     notes.write("norm of the gradients at the step", "no step" if norm is None else norm.clone())

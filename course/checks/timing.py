@@ -59,9 +59,6 @@ class TimingProbe:
 RECORDS = (TimingProbe,)
 """The dataclasses that may travel to another process."""
 
-SYNCHRONIZING = 5e-5
-"""Seconds that a call of synchronize takes by itself."""
-
 CORRECTION = 0.9
 """The date runs at this rate while the system corrects it."""
 
@@ -93,7 +90,6 @@ class Machine:
     def wait(self) -> None:
         """Wait until the queue is empty."""
         self._now = max(self._now, self._busy_until)
-        self._pass(SYNCHRONIZING)
 
     def _pass(self, seconds: float, cores: int = 1) -> None:
         self._now += seconds
@@ -121,9 +117,7 @@ class Machine:
         if wanted.type != kind:
             raise ValueError(f"Expected a {kind} device, but got: {wanted}")
         if (wanted.index or 0) == (self.device.index or 0):
-            self.wait()
-        else:
-            self._pass(SYNCHRONIZING)  # another GPU, which has nothing to do
+            self.wait()  # another GPU has nothing to do
 
 
 class _Stream:

@@ -59,7 +59,8 @@ def where(runs: Sequence[Run]) -> str:
     """Say where and when runs were measured."""
     first = runs[0]
     loads = [run["load"] for run in runs if run.get("load") is not None]
-    busy = f", with {max(loads):.0f} other tasks waiting at times" if max(loads, default=0) > 3 else ""
+    load = max(loads, default=0)
+    busy = f", on a busy machine (load {load:.0f}): these times are far too long" if load > 3 else ""
     return f"{first['device']}, torch {first['torch']}, {first['date']}{busy}"
 
 

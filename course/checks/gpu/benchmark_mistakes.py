@@ -160,16 +160,6 @@ class no_wait_before(Recipe):
         pass
 
 
-@_collect("the clock starts before you wait for the queue. Wait first: synchronize, then read the clock.")
-class started_before_waiting(Recipe):
-    def measure(self, step, device):
-        start = self.clock()
-        self.wait(device)
-        step()
-        self.wait(device)
-        return self.clock() - start
-
-
 @_collect(
     "one clock runs over all the calls, and the total is divided. One interrupted call then spoils it: "
     "measure each call, take the median."

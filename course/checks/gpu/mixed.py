@@ -36,6 +36,7 @@ def _probes(seed: int) -> dict[str, Probe]:
         "loose": probe(max_norm=1e4, scale=512.0, precision="float16"),
         "leftovers, scaled": probe(leftovers=True, scale=128.0, max_norm=0.1, precision="float16"),
         "small lr": probe(lr=0.1, precision="float16"),
+        "elsewhere": probe(claims="cuda", note="the tensors say that they are on a GPU"),
     }
 
 
@@ -67,6 +68,8 @@ TRAIN_AMP = Exercise(
         _aspect("gradients of an earlier step do not count", _A, "leftovers", WEIGHTS),
         _aspect("one backward pass, one step", _A, "plain", EVENTS),
         _aspect("autocast is off afterwards", _A, "plain", ("autocast is",)),
+        _aspect("autocast is for the device of x", _A, "elsewhere", ("autocast: what",)),
+        _aspect("the network is in training mode", _A, "plain", ("mode",)),
         _aspect("weights, float16", _A, "float16", (*WEIGHTS, "loss"), hidden=True),
         _aspect("another learning rate", _A, "small lr", WEIGHTS, hidden=True),
         _aspect("the order with a scaler", _S, "scaled", EVENTS),

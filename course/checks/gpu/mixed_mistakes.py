@@ -106,6 +106,23 @@ class no_autocast(Recipe):
         return _Off()
 
 
+@_collect(
+    'autocast is always for "cpu", and does nothing when the data is on a GPU. Ask the data: x.device.type.'
+)
+class autocast_for_cpu(Recipe):
+    def autocast(self, x, dtype):
+        return torch.autocast("cpu", dtype=dtype)
+
+
+@_collect(
+    "the network is put into evaluation mode. This is a training step: leave the mode, or call train()."
+)
+class evaluation_mode(Recipe):
+    def forward(self, model, x, y, dtype):
+        model.eval()
+        return super().forward(model, x, y, dtype)
+
+
 @_collect("autocast always takes bfloat16. The argument dtype says which.")
 class dtype_ignored(Recipe):
     def autocast(self, x, dtype):

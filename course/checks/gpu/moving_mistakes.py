@@ -142,6 +142,12 @@ class floats_only(Recipe):
         return super().tensor(batch, device, non_blocking) if batch.is_floating_point() else batch
 
 
+@_collect("the new tensor has the right shape and nothing in it: no number is copied. Use `.to(device)`.")
+class shape_only(Recipe):
+    def tensor(self, batch, device, non_blocking):
+        return batch if batch.device == torch.device(device) else torch.empty_like(batch, device=device)
+
+
 # --- containers ---------------------------------------------------------------------------------------------
 
 
