@@ -57,6 +57,17 @@ CLASSES = {
         Student("hana", "strides in the wrong place", own=("stride_in_the_wrong_place",), writes=False),
         Student("sami", "handed in as released", solved=0, writes=False),
     ),
+    "05_regularization": (
+        Student("ada", "everything is right"),
+        Student("bruno", "stopped half way", solved=5, writes=False),
+        Student("chen", "dropout without scaling, also in evaluation mode", own=("not_scaled",)),
+        Student("dalia", "early stopping that brings the last weights back", own=("last_weights",)),
+        Student("emre", "one crop and one flip for the whole batch", own=("one_draw_for_all",)),
+        Student("fatima", "other partners for the labels, no half", own=("other_partners", "no_half")),
+        Student("goran", "a row is its own neighbour, averages logits", own=("own_neighbour",)),
+        Student("hana", "an attack that leaves its gradients", own=("gradients_left",), writes=False),
+        Student("sami", "handed in as released", solved=0, writes=False),
+    ),
     "06_transfer_learning": (
         Student("ada", "everything is right"),
         Student("bruno", "stopped half way", solved=4, writes=False),
@@ -85,6 +96,11 @@ WRITTEN = {
     "04_resnet": (
         "The skip adds the input to the branch, so the gradient reaches the first layers without passing "
         "through every weight. A block that is not needed can stay near the identity; a plain layer cannot."
+    ),
+    "05_regularization": (
+        "All three runs reach 100 % on the training set, with true labels and with random ones, so the "
+        "training accuracy does not say whether the network understood. I would try early stopping and noise "
+        "first, and compare with nothing over several seeds."
     ),
     "06_transfer_learning": (
         "With few labels and a similar task the features are worth more than the data: freeze them and train "

@@ -4,13 +4,14 @@ import argparse
 import sys
 
 from course.data import LOADERS, DataUnavailable
-from course.results import batch_norm, initialization, path_of, residual, tables, transfer
+from course.results import batch_norm, initialization, path_of, regularization, residual, tables, transfer
 from course.results.runner import Record, complete
 
 LESSONS = {
     "02_initialization": initialization,
     "03_batch_norm": batch_norm,
     "04_resnet": residual,
+    "05_regularization": regularization,
     "06_transfer_learning": transfer,
 }
 

@@ -1,6 +1,13 @@
 """The recorded results as a Markdown page: ``python -m course.results --table > docs/results.md``."""
 
-from course.results import batch_norm_tables, initialization_tables, load, residual_tables, transfer_tables
+from course.results import (
+    batch_norm_tables,
+    initialization_tables,
+    load,
+    regularization_tables,
+    residual_tables,
+    transfer_tables,
+)
 
 __all__ = ["page"]
 
@@ -8,6 +15,7 @@ LESSONS = {
     "02_initialization": initialization_tables,
     "03_batch_norm": batch_norm_tables,
     "04_resnet": residual_tables,
+    "05_regularization": regularization_tables,
     "06_transfer_learning": transfer_tables,
 }
 """Lesson → its part of the page: ``parts(runs)``."""
