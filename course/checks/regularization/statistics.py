@@ -52,11 +52,12 @@ FEWEST_MEANS = 200
 
 
 def together(plan: Tensor, axis: int | tuple[int, ...]) -> Tensor:
-    """Whether the draws along an axis go together: 0, 0 when they are independent.
+    """Whether the draws along an axis go together: 0, 0, 0 when they are independent.
 
     First the variance of their mean, times their number, over the variance of one: 1 for independent draws, n
     for n equal ones, 0 for draws that balance; of that the logarithm, cut at 1e-6. Then the correlation of
-    neighbours on the axis, times 2.5: that has the same tolerance, and shows draws that are there twice.
+    neighbours on the axis, times 2.5, and that of its two halves, times 2: these have the same tolerance, and
+    show draws that are there twice.
     """
     axes = (axis,) if isinstance(axis, int) else axis
     centred = plan - plan.mean()
@@ -64,14 +65,16 @@ def together(plan: Tensor, axis: int | tuple[int, ...]) -> Tensor:
     variance = centred.square().mean().clamp_min(1e-300)
     ratio = rows.shape[-1] * rows.mean(-1).square().mean() / variance
     neighbours = (rows[..., 1:] * rows[..., :-1]).mean() / variance
-    return torch.stack([ratio.clamp(1e-6, 1e6).log(), 2.5 * neighbours])
+    half = rows.shape[-1] // 2
+    halves = (rows[..., :half] * rows[..., half : 2 * half]).mean() / variance
+    return torch.stack([ratio.clamp(1e-6, 1e6).log(), 2.5 * neighbours, 2 * halves])
 
 
 TOGETHER = Tolerance(
     0.0,
     6 * math.sqrt(2 * 2 / FEWEST_MEANS),
     f"the variance of {FEWEST_MEANS} means is known to sqrt(2 / {FEWEST_MEANS}); 4 equal draws: log 4. "
-    "750 products know a correlation to 0.037, and 6 * sqrt(2) * 2.5 * 0.037 is 0.78",
+    "750 products know a correlation to 0.037, and 6 * sqrt(2) * 2.5 * 0.037 is 0.78; 500 to 0.045: 0.76",
 )
 
 # --- Dropout ------------------------------------------------------------------------------------------------
@@ -482,6 +485,21 @@ def steps_taken(n: int, k: int) -> Measure:
         return torch.stack([step.mean(), *(share(step < limit) for limit in (0.25, 0.5, 0.75))])
 
     return measure
+
+
+def ends(n: int, k: int) -> Measure:
+    """The smallest and the largest λ, where it is clear from which row to which the step goes."""
+
+    def measure(drawn: Tensor) -> Tensor:
+        found = _segments(drawn, n, k)
+        one_way = found.forward != found.backward
+        step = torch.where(found.forward, found.place, 1 - found.place)[one_way]
+        return torch.stack([step.min(), step.max()]) if len(step) else drawn.new_full((2,), -1.0)
+
+    return measure
+
+
+ENDS = Tolerance(0.0, 0.02, "of 1,000 uniform numbers none is below 0.02 with probability 0.98**1000, 2e-9")
 
 
 def different_steps(n: int, k: int) -> Measure:
