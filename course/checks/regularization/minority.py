@@ -93,6 +93,7 @@ SMOTE = Exercise(
             *(_D, "table", ALL, False, S.STEPS),
             measure=S.steps_taken(ROWS, K),
         ),
+        Aspect("λ from 0 to 1: its ends", _D, "table", ALL, False, S.ENDS, measure=S.ends(ROWS, K)),
         Aspect(
             "a λ for each new row",
             *(_D, "table", ALL, False, S.DIFFERENT_STEPS),
