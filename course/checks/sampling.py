@@ -262,8 +262,9 @@ def _observe_mask(make: Callable[..., nn.Module], probe: MaskProbe, notes: Notes
         gradient = _gradient(output, probe, x)
         # There torch's own dropout shows: elsewhere it is made of simpler operators.
         with torch.inference_mode():
-            layer(probe.x.clone())
+            without = layer(probe.x.clone())
     _take(notes, "output", output)
+    _take(notes, "without gradients: output", without)
     _take(notes, "gradient", gradient)
     notes.take("input x afterwards", given)
     if any(map(notes.wants, (OUTPUTS, GRADIENTS))):

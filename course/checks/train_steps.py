@@ -7,6 +7,7 @@ Runs where the student's code lives, like `observe.py`, and knows no answer.
     NAME: moved                 names in the state_dict whose bits are not what they were before the step
     NAME: modes                 modules that are in another mode than before the call
     NAME: hooks                 modules with a hook
+    NAME: wishes of ARGUMENT    whether a tensor that was passed asks for a gradient now
     NAME: gradients             parameters whose .grad is not what it was before the call
     NAME: output                what the network put out in a training step
 """
@@ -125,6 +126,7 @@ class _Session:
             for key, value in given.items():
                 if isinstance(value, Tensor):
                     notes.take(f"input {key}, {name}", value)
+                    notes.write(f"{name}: wishes of {key}", value.requires_grad)
             before.compare(self.networks["model"], name, notes)
 
     def _returned(self, step: Call, returned: Any, target: nn.Module) -> None:

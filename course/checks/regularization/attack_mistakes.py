@@ -329,6 +329,13 @@ class x_changed(_Fgsm):
         return x.copy_(super().attack(model, x, y, epsilon))
 
 
+@_mistake("the given x asks for a gradient afterwards. Let a copy ask: x.detach().clone().requires_grad_().")
+class x_asks_for_a_gradient(_Fgsm):
+    def attack(self, model, x, y, epsilon):
+        x.requires_grad_()
+        return super().attack(model, x, y, epsilon)
+
+
 @_mistake("the result still asks for a gradient: it hangs on the graph. Detach it.")
 class graph_kept(_Fgsm):
     def __call__(self, model, x, y, epsilon):

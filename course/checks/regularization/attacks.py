@@ -95,7 +95,7 @@ FGSM_ATTACK = Exercise(
         Aspect("a single picture", _A, "single", RETURNS, hidden=True),
         Aspect("float32", _A, "float32", RETURNS, hidden=True, tolerance=FLOAT32),
         Aspect("no graph", _T, "training", ("call: asks for a gradient",)),
-        Aspect("x left as it was", _T, "step", ("input",)),
+        Aspect("x left as it was", _T, "step", ("input", "call: wishes of x")),
         Aspect("no gradient is left in the model", _T, "training", ("call: gradients",)),
         Aspect("gradients that were there stay", _T, "mixed", ("call: gradients",)),
         Aspect("the model's numbers stay", _T, "training", ("call: moved",)),

@@ -170,10 +170,10 @@ class replicated(_Crop):
         return F.pad(x, (padding,) * 4, mode="replicate")
 
 
-@_mistake("the padding holds the picture's mean, or another number. Pad with zeros.")
-class padded_with_the_mean(_Crop):
+@_mistake("the padding is white: it holds 1, or the largest pixel. Pad with zeros.")
+class padded_with_white(_Crop):
     def padded(self, x, padding):
-        return F.pad(x - x.mean(), (padding,) * 4) + x.mean()
+        return F.pad(x - x.max(), (padding,) * 4) + x.max()
 
 
 @_mistake("only the width is padded: F.pad(x, (left, right)) is about the last axis. Give it four numbers.")

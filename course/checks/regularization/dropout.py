@@ -94,6 +94,11 @@ DROPOUT = Exercise(
             tolerance=S.AGAIN,
             measure=lambda output: S.share(output == 0),
         ),
+        Aspect(
+            "training mode where gradients are switched off",
+            *(_T, "default", ("without gradients",), False, S.AGAIN),
+            measure=lambda output: S.share(output == 0),
+        ),
         _law("each output is 0 or x / (1 - p), float32, p = 0.9", "most", S.outcomes(0.9), hidden=True),
         _share("share of zeros, p = 0.9", "most", 0.9, hidden=True),
         _law("feature maps (N, C, H, W)", "maps", S.outcomes(0.3), hidden=True),

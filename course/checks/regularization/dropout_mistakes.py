@@ -160,6 +160,14 @@ class mode_from_grad_enabled(_Dropout):
         return torch.is_grad_enabled()
 
 
+@DROPOUT.add(
+    "under torch.no_grad() your layer drops nothing. The mode decides alone: ask self.training only."
+)
+class gradients_needed(_Dropout):
+    def active(self):
+        return self.training and torch.is_grad_enabled()
+
+
 @DROPOUT.add("once in evaluation mode, the layer never drops again. Ask self.training in every call.")
 class evaluation_for_ever(_Dropout):
     def __init__(self, p=0.5):

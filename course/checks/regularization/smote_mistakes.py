@@ -246,6 +246,12 @@ class half_way_at_most(_Smote):
         return super().share(x, n_new) / 2
 
 
+@_mistake("λ keeps away from 0 and 1. Draw it from the whole of [0, 1): torch.rand.")
+class away_from_the_ends(_Smote):
+    def share(self, x, n_new):
+        return 0.1 + 0.8 * super().share(x, n_new)
+
+
 @_mistake("λ is not uniform: you multiply two draws, or square one.")
 class share_squared(_Smote):
     def share(self, x, n_new):
