@@ -266,12 +266,12 @@ def test_train_learns_and_can_be_repeated(generator: torch.Generator) -> None:
     for seed in (0, 0, 1):
         again = copy.deepcopy(model)
         optimizer = optimization.SGD(again.parameters(), lr=0.2, momentum=0.9)
-        schedule = schedules.StepLR(optimizer, 5)
-        histories.append(train(again, x[:9], y[:9], x[9:], y[9:], optimizer, 10, 5, schedule, seed))
+        schedule = schedules.StepLR(optimizer, 15)
+        histories.append(train(again, x[:9], y[:9], x[9:], y[9:], optimizer, 30, 5, schedule, seed))
         assert optimizer.param_groups[0]["lr"] == pytest.approx(0.2 * 0.1**2)
     assert histories[0] == histories[1] != histories[2]
     assert sorted(histories[0]) == ["train_loss", "val_accuracy", "val_loss"]
-    assert all(len(values) == 10 for values in histories[0].values())
+    assert all(len(values) == 30 for values in histories[0].values())
     assert histories[0]["train_loss"][-1] < histories[0]["train_loss"][0] / 2
 
 

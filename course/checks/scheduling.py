@@ -68,6 +68,9 @@ def observe_schedule(make: Callable[..., Any], probe: ScheduleProbe, notes: Note
     optimizer = torchs_sgd(probe.rates)
     groups = list(optimizer.param_groups)
     before = [dict(group) for group in groups]
+    parameters = [group["params"][0] for group in groups]
+    for p in parameters:
+        p.grad = torch.ones(2)
     rates: list[list[float]] = []
     with notes.log.calls() if notes.log else notes.logged():
         schedule = make(optimizer, *probe.arguments, **probe.options)
@@ -82,6 +85,8 @@ def observe_schedule(make: Callable[..., Any], probe: ScheduleProbe, notes: Note
         if key not in ("lr", "initial_lr")
     )
     notes.write("others as before", same)
+    still = all(p.grad is not None and bool((p == 1).all() and (p.grad == 1).all()) for p in parameters)
+    notes.write("others as before: parameters and gradients", still)
     for index, column in enumerate(zip(*rates, strict=True)):
         notes.write(f"first rate of group {index}", _numbers(column[:1]))
         notes.write(f"rate of group {index}", _numbers(column))

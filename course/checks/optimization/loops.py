@@ -110,7 +110,9 @@ def _train_probes(seed: int) -> dict[str, Probe]:
 
     return {
         "order": probe(_plain(), (14, 5), (3, 4), note="14 training examples, 3 epochs, batch_size 4"),
-        "one batch": probe(rows(), (6, 5), (3, 6), note="6 training examples in one batch, 3 epochs"),
+        "one batch": probe(
+            rows(), (6, 8), (3, 6), note="6 training examples in one batch, 8 to validate, 3 epochs"
+        ),
         "equal": probe(
             _plain(),
             (10, 4),

@@ -289,6 +289,12 @@ def add_common_mistakes(mistakes: Mistakes, base: type, memory: str) -> None:
         def zero_grad(self):
             pass
 
+    @mistakes.add("zero_grad() calls p.grad.zero_() where there is no gradient: p.grad is None. Ask first.")
+    class ZeroGradNeedsGradients(base):
+        def zero_grad(self):
+            for p in self.all_parameters():
+                p.grad.zero_()
+
     @mistakes.add("zero_grad() reaches the first group only. Go through all of param_groups.")
     class ZeroGradFirstGroup(base):
         def zero_grad(self):

@@ -130,11 +130,12 @@ def _common_probes(
             note=f"{len(given)} groups with options of their own",
         ),
         "groups, zero_grad": probe(
-            groups.update(how="added"),
+            groups.update(0, how="added"),
             ZeroGrad(),
             groups.update(how="added"),
             of=groups,
             groups=given,
+            note="parameter 0 has no gradient before zero_grad",
         ),
         "generator": probe(*both.updates(3), of=both, given_as="generator"),
         "twenty": probe(*many.updates(20), of=many, options=more, note="20 steps"),
@@ -194,7 +195,11 @@ def _sgd_probes(seed: int) -> dict[str, Probe]:
         "all": probe(5, lr=0.03, momentum=0.7, weight_decay=0.1, nesterov=True),
     }
     memory = {"momentum": 0.9}
-    options = [{"lr": 0.3, "momentum": 0.5}, {"weight_decay": 0.5}, {"momentum": 0.0, "lr": 0.01}]
+    options = [
+        {"lr": 0.3, "momentum": 0.5, "nesterov": True},
+        {"weight_decay": 0.5},
+        {"momentum": 0.0, "lr": 0.01},
+    ]
     return probes | _common_probes(draw, single, memory, {**memory, "weight_decay": 0.1}, options)
 
 

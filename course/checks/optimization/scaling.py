@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from course import scaling as reference
-from course.checks.framework import SINGLE, Aspect, CallProbe, Draw, Exercise, Probe
+from course.checks.framework import SINGLE, SINGLE_LARGE_MEAN, Aspect, CallProbe, Draw, Exercise, Probe
 from course.checks.optimization.scaling_mistakes import MIN_MAX, STANDARDIZE
 
 BOTH = ("train", "test")
@@ -23,7 +23,7 @@ def _features(draw: Draw, n: int, *shape: int, constant: float | None = None) ->
 
 
 def _probes(seed: int) -> dict[str, Probe]:
-    draw = Draw(seed)
+    draw, single = Draw(seed), Draw(seed, torch.float32)
 
     def probe(n: int, m: int, *shape: int, note: str = "", dtype: torch.dtype = torch.float64) -> Probe:
         train, test = _features(draw, n, *shape), _features(draw, m, *shape) + 0.5
@@ -47,6 +47,9 @@ def _probes(seed: int) -> dict[str, Probe]:
         "one row": CallProbe({"x_train": train, "x_test": test[:1]}, BOTH),
         "pictures": probe(5, 3, 2, 3),
         "float32": probe(7, 4, 3, dtype=torch.float32),
+        "large mean": CallProbe(
+            {"x_train": single.normal(20, 3, mean=3000.0), "x_test": single.normal(4, 3, mean=3000.0)}, BOTH
+        ),
         "all constant": CallProbe({"x_train": ones, "x_test": ones[:2] + 1}, BOTH),
         "strided": CallProbe({"x_train": _features(draw, 3, 6).T, "x_test": _features(draw, 3, 4).T}, BOTH),
     }
@@ -60,6 +63,7 @@ ASPECTS = (
     Aspect("a single test row", "scaling", "one row", BOTH, hidden=True),
     Aspect("features in a grid (N, 2, 3)", "scaling", "pictures", BOTH, hidden=True),
     Aspect("float32", "scaling", "float32", BOTH, hidden=True, tolerance=SINGLE),
+    Aspect("mean 3000 in float32", "scaling", "large mean", BOTH, hidden=True, tolerance=SINGLE_LARGE_MEAN),
     Aspect("data that is not contiguous", "scaling", "strided", BOTH, hidden=True),
     Aspect("a constant feature", "constant", "constant", BOTH),
     Aspect("constant in training, not in the test", "constant", "constant differs", BOTH),

@@ -186,6 +186,16 @@ def mean_absolute(x_train, x_test):
     return (x_train - mean) / scale, (x_test - mean) / scale
 
 
+@STANDARDIZE.add(
+    "E[x²] - mean² loses its digits when the mean is large. Subtract the mean first, then square."
+)
+def mean_of_squares(x_train, x_test):
+    mean = x_train.mean(0)
+    var = (x_train**2).mean(0) - mean**2
+    var = torch.where(x_train.amax(0) == x_train.amin(0), 1.0, var)
+    return (x_train - mean) / var.sqrt(), (x_test - mean) / var.sqrt()
+
+
 @STANDARDIZE.add("you shift by the median. Subtract the mean.")
 def median(x_train, x_test):
     middle = x_train.quantile(0.5, dim=0)

@@ -51,6 +51,14 @@ def _attribute_instead(schedule):
 STEP = Mistakes()
 
 
+def _steps_the_optimizer(schedule):
+    schedule.t += 1
+    schedule.write()
+    for group in schedule.optimizer.param_groups:  # what optimizer.step() comes to
+        for p in group["params"]:
+            p.data.sub_(group["lr"] * p.grad)
+
+
 class _StepLR(_Schedule):
     def __init__(self, optimizer, step_size, gamma=0.1):
         self.step_size, self.gamma = step_size, gamma
@@ -151,6 +159,11 @@ class PowerOfTheBase(_StepLR):
 class TimesDrops(_StepLR):
     def rate(self, base, current):
         return base if self.drops() == 0 else base * self.gamma * self.drops()
+
+
+@STEP.add("the schedule calls optimizer.step(). The loop does that: a schedule changes the rates only.")
+class StepsTheOptimizer(_StepLR):
+    step = _steps_the_optimizer
 
 
 @STEP.add("only the first group changes. Go through all of optimizer.param_groups.")
@@ -312,6 +325,11 @@ class Squared(_Cosine):
         return math.cos(self.angle() / 2) ** 4
 
 
+@COSINE.add("the schedule calls optimizer.step(). The loop does that: a schedule changes the rates only.")
+class StepsTheOptimizer(_Cosine):
+    step = _steps_the_optimizer
+
+
 @COSINE.add("only the first group changes. Go through all of optimizer.param_groups.")
 class FirstGroupOnly(_Cosine):
     groups = _first_group_only
@@ -436,6 +454,11 @@ class IntegerDivision(_Warmup):
 class AboveTheBase(_Warmup):
     def factor(self):
         return min(self.warmup_steps, self.t + 1)
+
+
+@WARMUP.add("the schedule calls optimizer.step(). The loop does that: a schedule changes the rates only.")
+class StepsTheOptimizer(_Warmup):
+    step = _steps_the_optimizer
 
 
 @WARMUP.add("only the first group changes. Go through all of optimizer.param_groups.")

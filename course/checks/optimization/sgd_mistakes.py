@@ -173,6 +173,12 @@ class MomentumOfConstructor(SGDSteps):
         return self.defaults[name] if name == "momentum" else group[name]
 
 
+@SGD.add("nesterov of a group is not used: all have the constructor's. Read it from the group.")
+class NesterovOfConstructor(SGDSteps):
+    def direction(self, p, g, group, memory):
+        return super().direction(p, g, {**group, "nesterov": self.defaults["nesterov"]}, memory)
+
+
 @SGD.add("weight_decay of a group is not used: all have the constructor's. Read it from the group.")
 class DecayOfConstructor(SGDSteps):
     def option(self, group, name):

@@ -517,6 +517,33 @@ class validated_on_a_batch(_Loop):
         self.x_val, self.y_val = everything
 
 
+@_add("val_loss is the mean of the batches. The last one is smaller: weigh each by its number of examples.")
+class val_loss_mean_of_batches(_Loop):
+    def val_loss(self, logits, y):
+        parts = zip(logits.split(self.batch_size), y.split(self.batch_size), strict=True)
+        losses = [F.cross_entropy(part, labels).item() for part, labels in parts]
+        return sum(losses) / len(losses)
+
+
+@_add("val_accuracy is the mean of the batches. The last one is smaller: count over all examples.")
+class accuracy_mean_of_batches(_Loop):
+    def accuracy(self, logits, y):
+        parts = zip(logits.split(self.batch_size), y.split(self.batch_size), strict=True)
+        each = [(part.argmax(dim=1) == labels).double().mean().item() for part, labels in parts]
+        return sum(each) / len(each)
+
+
+@_add("val_loss and val_accuracy are those of the last batch. Go on over all of them.")
+class validated_by_last_batch(_Loop):
+    def val_loss(self, logits, y):
+        n = len(self.x_val) % self.batch_size or self.batch_size
+        return super().val_loss(logits[-n:], y[-n:])
+
+    def accuracy(self, logits, y):
+        n = len(self.x_val) % self.batch_size or self.batch_size
+        return super().accuracy(logits[-n:], y[-n:])
+
+
 @_add("val_loss is a sum. It is the mean per validation example.")
 class val_loss_summed(_Loop):
     def val_loss(self, logits, y):
