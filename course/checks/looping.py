@@ -12,7 +12,7 @@ Optimizer and scheduler are plain objects of this module, so that broken ones of
     batches: sizes                  examples between one step of the optimizer and the next
     batches: examples               how many of the training examples each epoch saw
     batches: ...                    whether the order changes, and with what
-    batches: modes                  the modes of the passes that the steps came from
+    batches: how                    the modes of the passes that the steps came from
     validation: ...                 the same of the passes over validation examples
     rates                           the learning rate at each step of the optimizer
 """
@@ -113,15 +113,19 @@ class Decay:
 
 
 class Record:
-    """What went by: the rows of each pass, the mode, and after which of them the optimizer took a step."""
+    """What went by: the rows of each pass, the mode, and after which of them the optimizer took a step.
 
-    def __init__(self, data: Mapping[str, Tensor]) -> None:
+    Without `watching` it keeps the rates alone: to find the rows takes longer than the pass.
+    """
+
+    def __init__(self, data: Mapping[str, Tensor], watching: bool) -> None:
         first, *others = [value for value in data.values() if value.is_floating_point()]
         self.train = first.flatten(1)
         self.val = others[0].flatten(1) if others else first[:0].flatten(1)
         self.batches: list[list[int]] = []
         self.modes: set[str] = set()
         self.validation: list[tuple[list[int], str]] = []
+        self.watching = watching
         self.rates: list[float] = []
         self.trained_on: set[int] = set()
         self._waiting: list[tuple[list[int], list[int], str]] = []
@@ -129,7 +133,7 @@ class Record:
     def see(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         """A pass; a forward pre-hook of the network."""
         x = inputs[0]
-        if not isinstance(x, Tensor):
+        if not isinstance(x, Tensor) or not self.watching:
             return
         with unlogged():
             rows = x.detach().flatten(1) if x.dim() > 1 else x.detach()[None]
@@ -203,7 +207,8 @@ def _run(
         model.load_state_dict(dict(probe.state))
         model.train(probe.training)
         given: dict[str, Any] = {name: value.clone() for name, value in probe.data.items()}
-        record = Record(probe.data)
+        watching = any(not key or key.startswith(("batches", "validation")) for key in probe.looks_at)
+        record = Record(probe.data, watching)
     hook = model.register_forward_pre_hook(record.see)
     optimizer = Descent(model.parameters(), probe.lr, record)
     scheduler = None if probe.decay is None else Decay(optimizer, probe.decay)
@@ -245,7 +250,7 @@ def _write_batches(record: Record, notes: Notes) -> None:
     notes.write("batches: sizes", [str(len(batch)) for batch in record.batches])
     seen = [f"epoch {i}: {len(set(rows))} of {n} examples" for i, rows in enumerate(epochs, 1)]
     notes.write("batches: examples", seen)
-    notes.write("batches: modes", sorted(record.modes))
+    notes.write("batches: how", sorted(record.modes))
     in_order = [rows == sorted(rows) for rows in epochs]
     notes.write("batches: shuffled", bool(epochs) and not any(in_order))
     differ = all(one != other for one, other in itertools.pairwise(epochs))
@@ -266,6 +271,6 @@ def _put_together_anew(record: Record) -> bool:
 
 def _write_validation(record: Record, notes: Notes) -> None:
     modes = sorted({mode for _, mode in record.validation})
-    notes.write("validation: modes", modes)
+    notes.write("validation: how", modes)
     seen = {row for rows, _ in record.validation for row in rows}
     notes.write("validation: examples", f"{len(seen)} of {len(record.val)}")

@@ -217,8 +217,9 @@ class _Run:
             self.optimizer.step()
         for i, p in enumerate(self.parameters):
             self.states[i].append(p.detach().clone())
-            self.gradients[i].append(None if p.grad is None else plain(p.grad))
             self.same_gradients &= p.grad is handed[i]
+            if self.notes.wants("gradient"):
+                self.gradients[i].append(None if p.grad is None else plain(p.grad))
 
     def _finish(self) -> None:
         notes = self.notes

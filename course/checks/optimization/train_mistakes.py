@@ -175,15 +175,6 @@ class last_batch_dropped(_Loop):
         return full or [self.order(epoch)]
 
 
-@_add("the last batch is filled up with examples from the front. It is smaller than the others.")
-class last_batch_filled(_Loop):
-    def batches(self, epoch):
-        *full, last = super().batches(epoch)
-        if full:
-            last = torch.cat([last, full[0][: self.batch_size - len(last)]])
-        return [*full, last]
-
-
 @_add("batch_size is taken for the number of batches. It is the number of examples in each.")
 class number_of_batches(_Loop):
     def batches(self, epoch):
@@ -357,6 +348,17 @@ class keeps_the_best(_Loop):
         return self.history
 
 
+@_add("the training stops when val_loss rises. Here it goes on for all `epochs`.")
+class stops_early(_Loop):
+    stopped = False
+
+    def epoch(self, epoch):
+        if not self.stopped:
+            super().epoch(epoch)
+            losses = self.history["val_loss"]
+            self.stopped = len(losses) > 1 and losses[-1] > losses[-2]
+
+
 @_add("the gradients stay switched off afterwards. Use `with torch.no_grad():` for the validation alone.")
 class gradients_left_off(_Loop):
     def switch_to_training(self, epoch):
@@ -375,6 +377,16 @@ class gradients_left_off(_Loop):
 class mean_of_batches(_Loop):
     def mean(self, losses):
         return sum(loss for loss, _ in losses) / len(losses)
+
+
+@_add("the last batch is filled up with examples from the front. It is smaller than the others.")
+class last_batch_filled(_Loop):
+    # After the mean of the batches: with equal examples their losses are the same.
+    def batches(self, epoch):
+        *full, last = super().batches(epoch)
+        if full:
+            last = torch.cat([last, full[0][: self.batch_size - len(last)]])
+        return [*full, last]
 
 
 @_add("train_loss is the sum over the batches. Divide the sum over the examples by their number.")
