@@ -12,7 +12,7 @@ Optimizer and scheduler are plain objects of this module, so that broken ones of
     batches: sizes                  examples between one step of the optimizer and the next
     batches: examples               how many of the training examples each epoch saw
     batches: ...                    whether the order changes, and with what
-    batches: modes                  the modes of the passes that the steps came from
+    batches: how                    the modes of the passes that the steps came from
     validation: ...                 the same of the passes over validation examples
     rates                           the learning rate at each step of the optimizer
 """
@@ -250,7 +250,7 @@ def _write_batches(record: Record, notes: Notes) -> None:
     notes.write("batches: sizes", [str(len(batch)) for batch in record.batches])
     seen = [f"epoch {i}: {len(set(rows))} of {n} examples" for i, rows in enumerate(epochs, 1)]
     notes.write("batches: examples", seen)
-    notes.write("batches: modes", sorted(record.modes))
+    notes.write("batches: how", sorted(record.modes))
     in_order = [rows == sorted(rows) for rows in epochs]
     notes.write("batches: shuffled", bool(epochs) and not any(in_order))
     differ = all(one != other for one, other in itertools.pairwise(epochs))
@@ -271,6 +271,6 @@ def _put_together_anew(record: Record) -> bool:
 
 def _write_validation(record: Record, notes: Notes) -> None:
     modes = sorted({mode for _, mode in record.validation})
-    notes.write("validation: modes", modes)
+    notes.write("validation: how", modes)
     seen = {row for rows, _ in record.validation for row in rows}
     notes.write("validation: examples", f"{len(seen)} of {len(record.val)}")

@@ -105,7 +105,10 @@ def _train_probes(seed: int) -> dict[str, Probe]:
         x, y = source.normal(n, *shape), _labels(n)
         if equal:
             x, y = x[:1].repeat(n, *(1 for _ in shape)), y[:1].repeat(n)
-        data = {"x_train": x, "y_train": y, "x_val": source.normal(m, *shape), "y_val": _labels(m)}
+        y_val = _labels(m)
+        if equal:  # of another class, so that the loss on them grows
+            y_val = (y[:1] + 1 + torch.arange(m) % 2) % CLASSES
+        data = {"x_train": x, "y_train": y, "x_val": source.normal(m, *shape), "y_val": y_val}
         return LoopProbe(network, values(source, network), data, rest, **options)
 
     return {
@@ -157,14 +160,14 @@ TRAIN_EXERCISE = Exercise(
         Aspect("the weights, batches of 4, 4 and 2", "training", "equal", AFTER),
         Aspect("train_loss, all in one batch", "training", "one batch", ("history: train_loss",)),
         Aspect("train_loss, batches of 4, 4 and 2", "training", "equal", ("history: train_loss",)),
-        Aspect("training mode in each step", "training", "one batch", ("batches: modes",)),
+        Aspect("training mode in each step", "training", "one batch", ("batches: how",)),
         Aspect("the data left as it was", "training", "one batch", ("input",)),
         Aspect("a batch larger than the data", "training", "large batch", (*AFTER, "history"), hidden=True),
         Aspect("a CNN", "training", "pictures", (*AFTER, "history"), hidden=True),
         Aspect("float32", "training", "float32", (*AFTER, "history"), hidden=True, tolerance=AFTER_TRAINING),
         Aspect("val_loss", "validation", "one batch", ("history: val_loss",)),
         Aspect("val_accuracy", "validation", "one batch", ("history: val_accuracy",)),
-        Aspect("in evaluation mode, without gradients", "validation", "one batch", ("validation: modes",)),
+        Aspect("in evaluation mode, without gradients", "validation", "one batch", ("validation: how",)),
         Aspect("all validation examples", "validation", "order", ("validation: examples",)),
         Aspect("one epoch", "validation", "one epoch", ("history",), hidden=True),
         Aspect("grad mode as before", "validation", "one epoch", ("left as it was",), hidden=True),

@@ -348,6 +348,17 @@ class keeps_the_best(_Loop):
         return self.history
 
 
+@_add("the training stops when val_loss rises. Here it goes on for all `epochs`.")
+class stops_early(_Loop):
+    stopped = False
+
+    def epoch(self, epoch):
+        if not self.stopped:
+            super().epoch(epoch)
+            losses = self.history["val_loss"]
+            self.stopped = len(losses) > 1 and losses[-1] > losses[-2]
+
+
 @_add("the gradients stay switched off afterwards. Use `with torch.no_grad():` for the validation alone.")
 class gradients_left_off(_Loop):
     def switch_to_training(self, epoch):
