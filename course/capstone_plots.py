@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from course.plotting import BLUE, GREY, ORANGE, as_array, new_axes
 
@@ -23,6 +24,7 @@ def learning_curve(accuracies: Mapping[str, Sequence[float]], ax: Axes | None = 
     ):
         wrong = np.maximum(1 - as_array(values), 5e-4)
         ax.plot(range(1, len(wrong) + 1), wrong, style, markersize=4, color=colour, label=name)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_yscale("log")
     ax.set_yticks([0.001, 0.01, 0.03, 0.1, 0.3, 1], ["0.1 %", "1 %", "3 %", "10 %", "30 %", "100 %"])
     ax.minorticks_off()

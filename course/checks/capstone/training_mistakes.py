@@ -450,7 +450,9 @@ class few_epochs(Recipe):
 @_collect(
     "the training pictures are learned by heart, others are not. Distort the pictures anew in each epoch, "
     "use dropout or weight decay, or lower the rate towards the end.",
-    lambda seen: _number(seen, "accuracy in training") > 0.99,
+    lambda seen: (
+        _number(seen, "accuracy in training") > min(0.99, max(0.97, _number(seen, "accuracy") + 0.04))
+    ),
     "8.5",
 )
 class learned_by_heart(Recipe):
