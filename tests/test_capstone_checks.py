@@ -12,12 +12,13 @@ from torch import nn
 
 from course import capstone
 from course.capstone_data import draw_task
-from course.checks import EXERCISES, examine, remote, report, training_run, wire
+from course.checks import EXERCISES, examine, remote, report, wire
 from course.checks.capstone import EXERCISES as LESSON
 from course.checks.capstone.bands import BANDS, PARAMETER_BUDGET, SECONDS, band, unfit
 from course.checks.capstone.evaluating import evaluate, task_of
 from course.checks.capstone.training_mistakes import Recipe
 from course.checks.judge import Verdict
+from course.checks.probes import training_run
 from course.checks.render import MIME_TYPE, advice
 
 TRAIN = EXERCISES["train_network"]

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from course import loops, losses, optimization, scaling, schedules, training
 from course.checks import EXERCISES, examine, remote
 from course.checks.judge import Verdict
-from course.checks.looping import LoopProbe
 from course.checks.optimization import EXERCISES as LESSON
-from course.checks.optimizing import OptimizerProbe
+from course.checks.probes.looping import LoopProbe
+from course.checks.probes.optimizing import OptimizerProbe
 
 NAMES = [exercise.name for exercise in LESSON]
 REFERENCES: dict[str, Any] = {

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course import residual as reference
-from course.checks import EXERCISES, building, examine, observe
-from course.checks.building import Fill, NoDraws, StandIn, block_class
+from course.checks import EXERCISES, examine, observe
 from course.checks.judge import Verdict, answer_book
+from course.checks.probes import building
+from course.checks.probes.building import Fill, NoDraws, StandIn, block_class
 from course.checks.residual import networks
 from course.checks.residual.block_steps import Basic, Neck, Steps
 from course.checks.residual.network_steps import Net

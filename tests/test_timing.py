@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from course import timing
-from course.checks.timing import Machine, TimingProbe, observe_timing
+from course.checks.probes.timing import Machine, TimingProbe, observe_timing
 from course.timing import benchmark_step, step_times
 
 

@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from course.checks.framework import Aspect, Probe, Tolerance
-from course.checks.networks import explain
 from course.checks.plain import Observation, Trouble, Value, cut, is_timeout, is_trouble
+from course.checks.probes.networks import explain
 
 
 @dataclass(frozen=True)

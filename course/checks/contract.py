@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from course.checks.compare import seen_by
-from course.checks.drawing import FillProbe
 from course.checks.framework import (
     Aspect,
     ChangeProbe,
@@ -23,8 +22,9 @@ from course.checks.framework import (
     to_float64,
 )
 from course.checks.plain import Observation, are_texts
-from course.checks.sampling import SampleProbe
-from course.checks.stopping import StopProbe
+from course.checks.probes.drawing import FillProbe
+from course.checks.probes.sampling import SampleProbe
+from course.checks.probes.stopping import StopProbe
 from course.checks.surroundings import draws, may_compute
 
 UNREADABLE = "What came back from your code's process was not what the check asked for."

@@ -24,21 +24,21 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from course.checks.batches import BatchProbe
-from course.checks.building import BuildingStep
-from course.checks.changing import ChangeProbe
-from course.checks.drawing import DrawingProbe
-from course.checks.looping import LoopProbe
-from course.checks.networks import NetworkProbe
-from course.checks.optimizing import OptimizerProbe
-from course.checks.penalties import PenaltyProbe
 from course.checks.plain import Observation
-from course.checks.precision import PrecisionProbe
-from course.checks.sampling import SamplingProbe
-from course.checks.scheduling import ScheduleProbe
-from course.checks.stopping import StopProbe
-from course.checks.timing import TimingProbe
-from course.checks.training_run import BuildProbe, TrainProbe
+from course.checks.probes.batches import BatchProbe
+from course.checks.probes.building import BuildingStep
+from course.checks.probes.changing import ChangeProbe
+from course.checks.probes.drawing import DrawingProbe
+from course.checks.probes.looping import LoopProbe
+from course.checks.probes.networks import NetworkProbe
+from course.checks.probes.optimizing import OptimizerProbe
+from course.checks.probes.penalties import PenaltyProbe
+from course.checks.probes.precision import PrecisionProbe
+from course.checks.probes.sampling import SamplingProbe
+from course.checks.probes.scheduling import ScheduleProbe
+from course.checks.probes.stopping import StopProbe
+from course.checks.probes.timing import TimingProbe
+from course.checks.probes.training_run import BuildProbe, TrainProbe
 
 if TYPE_CHECKING:
     from course.checks.compare import Symptom

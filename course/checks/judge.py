@@ -13,7 +13,6 @@ from functools import cache, lru_cache
 
 from course.checks import contract
 from course.checks.compare import Symptom, compare, same
-from course.checks.drawing import FillProbe
 from course.checks.framework import (
     Aspect,
     CallProbe,
@@ -25,8 +24,9 @@ from course.checks.framework import (
 )
 from course.checks.observe import observe
 from course.checks.plain import Observation, is_timeout
-from course.checks.sampling import SampleProbe
-from course.checks.train_steps import NOTHING_RETURNED
+from course.checks.probes.drawing import FillProbe
+from course.checks.probes.sampling import SampleProbe
+from course.checks.probes.train_steps import NOTHING_RETURNED
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,6 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
 
-from course.checks import changing
-from course.checks.batches import BatchProbe, observe_batch
-from course.checks.building import Fill, NoDraws, Outline, Spread, is_network, materialize, reach, take_step
-from course.checks.drawing import DrawingProbe, observe_drawing
 from course.checks.framework import (
     CallProbe,
     ChangeProbe,
@@ -34,10 +30,6 @@ from course.checks.framework import (
     Reload,
     Step,
 )
-from course.checks.looping import LoopProbe, observe_loop
-from course.checks.networks import NetworkProbe
-from course.checks.optimizing import OptimizerProbe, observe_optimizer
-from course.checks.penalties import PenaltyProbe, observe_penalty
 from course.checks.plain import (
     Observation,
     Trouble,
@@ -49,10 +41,30 @@ from course.checks.plain import (
     trouble,
     type_name,
 )
-from course.checks.precision import PrecisionProbe, get_ready, observe_precision
-from course.checks.sampling import SamplingProbe, observe_sampling
-from course.checks.scheduling import ScheduleProbe, observe_schedule
-from course.checks.stopping import StopProbe, observe_stopping
+from course.checks.probes import changing
+from course.checks.probes.batches import BatchProbe, observe_batch
+from course.checks.probes.building import (
+    Fill,
+    NoDraws,
+    Outline,
+    Spread,
+    is_network,
+    materialize,
+    reach,
+    take_step,
+)
+from course.checks.probes.drawing import DrawingProbe, observe_drawing
+from course.checks.probes.looping import LoopProbe, observe_loop
+from course.checks.probes.networks import NetworkProbe
+from course.checks.probes.optimizing import OptimizerProbe, observe_optimizer
+from course.checks.probes.penalties import PenaltyProbe, observe_penalty
+from course.checks.probes.precision import PrecisionProbe, get_ready, observe_precision
+from course.checks.probes.sampling import SamplingProbe, observe_sampling
+from course.checks.probes.scheduling import ScheduleProbe, observe_schedule
+from course.checks.probes.stopping import StopProbe, observe_stopping
+from course.checks.probes.timing import TimingProbe, observe_timing
+from course.checks.probes.train_steps import observe_network
+from course.checks.probes.training_run import BuildProbe, TrainProbe, keep, kept, observe_run
 from course.checks.surroundings import (
     OperatorLog,
     OutOfTime,
@@ -64,9 +76,6 @@ from course.checks.surroundings import (
     time_limited,
     unlogged,
 )
-from course.checks.timing import TimingProbe, observe_timing
-from course.checks.train_steps import observe_network
-from course.checks.training_run import BuildProbe, TrainProbe, keep, kept, observe_run
 
 TIME_LIMIT = 5.0
 """Seconds that one probe may take; a right solution takes milliseconds."""

@@ -27,7 +27,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course.checks import (
+from course.checks.framework import (
+    CallProbe,
+    ChangeProbe,
+    DeepCopy,
+    Describe,
+    Forward,
+    LayerSpec,
+    ModuleProbe,
+    Reload,
+)
+from course.checks.plain import DTYPES, LONGEST_INT
+from course.checks.probes import (
     batches,
     drawing,
     looping,
@@ -39,20 +50,9 @@ from course.checks import (
     timing,
     training_run,
 )
-from course.checks.building import Fill, Outline, Spread, StandIn
-from course.checks.framework import (
-    CallProbe,
-    ChangeProbe,
-    DeepCopy,
-    Describe,
-    Forward,
-    LayerSpec,
-    ModuleProbe,
-    Reload,
-)
-from course.checks.penalties import PenaltyProbe
-from course.checks.plain import DTYPES, LONGEST_INT
-from course.checks.stopping import StopProbe
+from course.checks.probes.building import Fill, Outline, Spread, StandIn
+from course.checks.probes.penalties import PenaltyProbe
+from course.checks.probes.stopping import StopProbe
 
 Message = tuple[Any, list[bytes]]
 """A header that JSON can hold, and a list of one buffer."""

@@ -174,7 +174,7 @@ def attacks() -> tuple[Attack, ...]:
             "forged-accuracy",
             "writes an accuracy into the observation",
             """
-            from course.checks import training_run
+            from course.checks.probes import training_run
             def hand_over(network, x, classes, notes):
                 notes.seen.update({"accuracy": 1.0, "parameters": 1, "seconds": 0.1, "by itself": True,
                                    "random": False, "confusion": "none", "network": "done"})
@@ -188,7 +188,7 @@ def attacks() -> tuple[Attack, ...]:
             "forged-recording",
             "a recording with an operator that reads a file",
             """
-            from course.checks import training_run
+            from course.checks.probes import training_run
             def hand_over(network, x, classes, notes):
                 notes.seen.update({"network": "recorded", "numbers": [], "output": 1, "size": 300,
                  "operators of the network": ['["from_file.default", ["/etc/passwd", false, 9], {}, [1]]']})
@@ -202,7 +202,7 @@ def attacks() -> tuple[Attack, ...]:
             "memory-bomb",
             "a recording that asks for terabytes",
             """
-            from course.checks import training_run
+            from course.checks.probes import training_run
             def hand_over(network, x, classes, notes):
                 line = '["zeros.default", [[1000000, 1000000]], {}, [1]]'
                 notes.seen.update({"network": "recorded", "numbers": [], "output": 1, "size": 300,

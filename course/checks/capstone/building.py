@@ -9,7 +9,7 @@ from course.capstone_data import CLASSES
 from course.checks.capstone.bands import PARAMETER_BUDGET
 from course.checks.capstone.building_mistakes import BUILD
 from course.checks.framework import Aspect, Draw, Exercise, Probe
-from course.checks.training_run import BuildProbe
+from course.checks.probes.training_run import BuildProbe
 
 
 def _probes(seed: int) -> dict[str, Probe]:

@@ -8,7 +8,7 @@ from torch import Tensor
 from course import capstone as reference
 from course.checks.capstone.counting_mistakes import CONFUSION, COUNT, ERROR
 from course.checks.framework import Aspect, CallProbe, Draw, Exercise, Probe
-from course.checks.networks import Call, Look, Network, NetworkProbe, Part
+from course.checks.probes.networks import Call, Look, Network, NetworkProbe, Part
 from course.checks.transfer.common import batch_norm, block, linear, pictures, relu, rows, values
 
 # --- count_parameters ---------------------------------------------------------------------------------------

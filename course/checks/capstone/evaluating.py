@@ -9,10 +9,10 @@ from torch import Tensor
 
 from course.capstone_data import CLASSES, Task, draw_task
 from course.checks.capstone.bands import unfit
-from course.checks.computation import RANDOM, Recording, Unrecordable, replay
 from course.checks.framework import Measure
 from course.checks.plain import Observation, trouble
-from course.checks.training_run import handed_over
+from course.checks.probes.computation import RANDOM, Recording, Unrecordable, replay
+from course.checks.probes.training_run import handed_over
 
 VISIBLE_SEED = 0
 

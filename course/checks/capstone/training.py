@@ -8,7 +8,7 @@ from course.checks.capstone.bands import BANDS, WALL_SECONDS, band, by_itself, r
 from course.checks.capstone.evaluating import evaluate, measures, task_of
 from course.checks.capstone.training_mistakes import TRAIN
 from course.checks.framework import Aspect, Exercise, Probe
-from course.checks.training_run import TrainProbe
+from course.checks.probes.training_run import TrainProbe
 
 RECORDED = 300
 """Pictures that the network is recorded with: held-out ones and training ones come in such batches."""

@@ -12,7 +12,7 @@ from typing import Any
 from course import timing as reference
 from course.checks.framework import Aspect, Draw, Exercise, Probe
 from course.checks.gpu.benchmark_mistakes import BENCHMARK_STEP as MISTAKES
-from course.checks.timing import TimingProbe
+from course.checks.probes.timing import TimingProbe
 
 
 def _durations(draw: Draw, warmup: int, repeats: int) -> tuple[float, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from course import mixed_precision as reference
 from course.checks.framework import Aspect, Exercise, Probe, Tolerance
 from course.checks.gpu.mixed_mistakes import TRAIN_AMP as MISTAKES
-from course.checks.precision import PrecisionProbe
+from course.checks.probes.precision import PrecisionProbe
 
 SIXTEEN_BITS = Tolerance(
     1e-3,

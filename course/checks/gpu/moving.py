@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from course import batches as reference
-from course.checks.batches import BatchProbe, Named, Thing
 from course.checks.framework import Aspect, Draw, Exercise, Probe
 from course.checks.gpu.moving_mistakes import TO_DEVICE as MISTAKES
+from course.checks.probes.batches import BatchProbe, Named, Thing
 
 
 def _probes(seed: int) -> dict[str, Probe]:

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course.checks.drawing import ClipProbe
 from course.checks.framework import SINGLE, Aspect, Draw, Exercise, Probe
 from course.checks.initialization import clipping_mistakes as mistakes
+from course.checks.probes.drawing import ClipProbe
 
 
 def _gradients(draw: Draw) -> tuple[Tensor, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch.nn import init
 
-from course.checks.drawing import RefusalProbe
 from course.checks.framework import Aspect, CallProbe, Draw, Exercise, Probe
 from course.checks.initialization.fans_mistakes import CALCULATE_FAN_IN_AND_FAN_OUT as MISTAKES
+from course.checks.probes.drawing import RefusalProbe
 
 FANS = ("fan_in", "fan_out")
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from course.checks.collect import Mistakes
-from course.checks.drawing import OTHER_SEED, SAME_SEED, FillProbe, RefusalProbe
 from course.checks.framework import Aspect, Exercise, Probe
 from course.checks.initialization import kaiming_mistakes, scaling_mistakes, statistics, xavier_mistakes
+from course.checks.probes.drawing import OTHER_SEED, SAME_SEED, FillProbe, RefusalProbe
 
 DENSE, CONV, CONV1D = (30, 50), (8, 5, 3, 4), (8, 12, 5)
 """Fans 50 and 30, 60 and 96, 60 and 40: far enough apart for the tolerance of 4 %."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from course.checks.drawing import FillProbe, RefusalProbe
 from course.checks.framework import Aspect, Exercise, Probe
 from course.checks.initialization import statistics
 from course.checks.initialization.filling import FILLED, PLACE
 from course.checks.initialization.orthogonal_mistakes import ORTHOGONAL as MISTAKES
+from course.checks.probes.drawing import FillProbe, RefusalProbe
 
 
 def _probes(seed: int) -> dict[str, Probe]:

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course.checks.drawing import TuneProbe
 from course.checks.framework import SINGLE, Aspect, Draw, Exercise, Probe, Tolerance
 from course.checks.initialization import statistics
 from course.checks.initialization.tuning_mistakes import LSUV_INIT as MISTAKES
-from course.checks.networks import Network, Part, in_a_row
+from course.checks.probes.drawing import TuneProbe
+from course.checks.probes.networks import Network, Part, in_a_row
 from course.initialization import lsuv_init
 
 

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from course import loops as reference
 from course.checks.framework import Aspect, Draw, Exercise, Probe, Tolerance
-from course.checks.looping import LoopProbe
-from course.checks.networks import Network
 from course.checks.optimization.overfit_mistakes import OVERFIT
 from course.checks.optimization.train_mistakes import TRAIN
+from course.checks.probes.looping import LoopProbe
+from course.checks.probes.networks import Network
 from course.checks.transfer.common import CLASSES, linear, pictures, relu, rows, values
 
 AFTER_TRAINING = Tolerance(

@@ -11,7 +11,7 @@ from torch import Tensor
 from course.checks.framework import Aspect, Draw, Exercise, Probe, Tolerance
 from course.checks.optimization.adam_mistakes import ADAM as ADAM_MISTAKES
 from course.checks.optimization.sgd_mistakes import SGD as SGD_MISTAKES
-from course.checks.optimizing import (
+from course.checks.probes.optimizing import (
     Group,
     OptimizerProbe,
     OptimizerStep,

@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, StepLR
 
 from course.checks.framework import Aspect, Draw, Exercise, Probe
 from course.checks.optimization.schedules_mistakes import COSINE, STEP, WARMUP
-from course.checks.scheduling import ScheduleProbe
+from course.checks.probes.scheduling import ScheduleProbe
 
 RATES = ("rate of group",)
 ONE_GROUP = ("rate of group 0",)

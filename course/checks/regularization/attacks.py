@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from course.adversarial import fgsm_attack
 from course.checks.framework import Aspect, Draw, Exercise, Probe, Tolerance
-from course.checks.networks import Accumulate, Call, Network, NetworkProbe, make
+from course.checks.probes.networks import Accumulate, Call, Network, NetworkProbe, make
 from course.checks.regularization.attack_mistakes import FGSM
 from course.checks.regularization.networks import CLASSES, pictures, plain, rows, trained
 

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course.checks.drawing import OTHER_SEED, SAME_SEED
 from course.checks.framework import Aspect, Draw, Exercise, Probe
+from course.checks.probes.drawing import OTHER_SEED, SAME_SEED
+from course.checks.probes.sampling import MaskProbe, RejectProbe
 from course.checks.regularization import statistics as S
 from course.checks.regularization.dropout_mistakes import DROPOUT as MISTAKES
-from course.checks.sampling import MaskProbe, RejectProbe
 
 ROWS, FEATURES, DRAWS = 16, 25, 25
 MAPS, MAP_DRAWS = (4, 5, 4, 6), 12

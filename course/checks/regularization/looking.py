@@ -9,7 +9,7 @@ from torch import Tensor
 
 from course import augmentation as reference
 from course.checks.framework import SINGLE, Aspect, Draw, Exercise, Probe
-from course.checks.networks import Accumulate, Call, Network, NetworkProbe, Views
+from course.checks.probes.networks import Accumulate, Call, Network, NetworkProbe, Views
 from course.checks.regularization.looking_mistakes import TTA
 from course.checks.regularization.networks import CLASSES, pictures, plain, rows, trained
 

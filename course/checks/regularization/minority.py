@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from course.checks.drawing import OTHER_SEED, SAME_SEED
 from course.checks.framework import Aspect, Draw, Exercise, Probe
+from course.checks.probes.drawing import OTHER_SEED, SAME_SEED
+from course.checks.probes.sampling import DRAWN, RejectProbe, SampleProbe
 from course.checks.regularization import statistics as S
 from course.checks.regularization.smote_mistakes import SMOTE as MISTAKES
-from course.checks.sampling import DRAWN, RejectProbe, SampleProbe
 from course.smote import smote
 
 ROWS, K = 10, 3

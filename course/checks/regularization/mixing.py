@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from course import augmentation as reference
-from course.checks.drawing import OTHER_SEED, SAME_SEED
 from course.checks.framework import Aspect, Exercise, Probe
+from course.checks.probes.drawing import OTHER_SEED, SAME_SEED
+from course.checks.probes.sampling import DRAWN, RejectProbe, SampleProbe
 from course.checks.regularization import statistics as S
 from course.checks.regularization.mixing_mistakes import MIXUP as MISTAKES
-from course.checks.sampling import DRAWN, RejectProbe, SampleProbe
 
 N, CALLS = 6, 250
 LABELS, CLASSES = torch.tensor([2, 0, 3, 2, 1, 0]), 5

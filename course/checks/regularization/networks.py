@@ -9,7 +9,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from course.checks.framework import Draw
-from course.checks.networks import Network, Part
+from course.checks.probes.networks import Network, Part
 from course.checks.transfer.common import CLASSES, dropout, linear, relu, values
 
 __all__ = ["CLASSES", "pictures", "plain", "rows", "trained", "values"]

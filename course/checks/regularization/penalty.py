@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from course.checks.framework import SINGLE, Aspect, Draw, Exercise, Probe
-from course.checks.penalties import PenaltyProbe
+from course.checks.probes.penalties import PenaltyProbe
 from course.checks.regularization.penalty_mistakes import PENALTY
 from course.regularization import l2_penalty
 

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from course import augmentation as reference
-from course.checks.drawing import OTHER_SEED, SAME_SEED
 from course.checks.framework import Aspect, Draw, Exercise, Probe
 from course.checks.initialization import statistics as numbers
+from course.checks.probes.drawing import OTHER_SEED, SAME_SEED
+from course.checks.probes.sampling import DRAWN, GENERATOR_GOES_ON, SAME_GENERATOR, RejectProbe, SampleProbe
 from course.checks.regularization import statistics as S
 from course.checks.regularization.crop_mistakes import CROP
 from course.checks.regularization.flip_mistakes import FLIP
 from course.checks.regularization.noise_mistakes import NOISE
-from course.checks.sampling import DRAWN, GENERATOR_GOES_ON, SAME_GENERATOR, RejectProbe, SampleProbe
 
 LARGE, LARGE_DRAWS = 400, 5
 SMALL, SMALL_DRAWS = 4, 250

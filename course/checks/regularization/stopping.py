@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from course.checks.framework import Aspect, Draw, Exercise, Probe
+from course.checks.probes.sampling import RejectProbe
+from course.checks.probes.stopping import StopProbe
 from course.checks.regularization.stopping_mistakes import STOPPING
-from course.checks.sampling import RejectProbe
-from course.checks.stopping import StopProbe
 from course.early_stopping import EarlyStopping
 
 NAN, INF = float("nan"), float("inf")

@@ -11,7 +11,6 @@ import dataclasses
 
 import torch
 
-from course.checks.building import Fill, Outline
 from course.checks.framework import (
     SINGLE,
     Aspect,
@@ -23,6 +22,7 @@ from course.checks.framework import (
     Probe,
     Reload,
 )
+from course.checks.probes.building import Fill, Outline
 from course.checks.residual.basic_mistakes import BASIC
 from course.checks.residual.bottleneck_mistakes import BOTTLENECK
 from course.residual import BasicBlock, Bottleneck

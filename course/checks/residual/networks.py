@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 
-from course.checks.building import Fill, Outline, Spread, StandIn
 from course.checks.framework import (
     Aspect,
     DeepCopy,
@@ -20,6 +19,7 @@ from course.checks.framework import (
     Reload,
     Tolerance,
 )
+from course.checks.probes.building import Fill, Outline, Spread, StandIn
 from course.checks.residual.head_mistakes import HEAD
 from course.checks.residual.network_mistakes import STAGES
 from course.checks.residual.resnet18_mistakes import RESNET_18 as RESNET_18_MISTAKES

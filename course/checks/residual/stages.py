@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from course.checks.building import Fill, Outline, StandIn
 from course.checks.framework import SINGLE, Aspect, DeepCopy, Draw, Exercise, Forward, ModuleProbe, Probe
+from course.checks.probes.building import Fill, Outline, StandIn
 from course.checks.residual.stage_mistakes import MAKE_LAYER as MISTAKES
 from course.residual import make_layer
 

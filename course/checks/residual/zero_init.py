@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from course.checks.changing import ChangeProbe
 from course.checks.framework import Aspect, Exercise, Probe
+from course.checks.probes.changing import ChangeProbe
 from course.checks.residual.zero_init_mistakes import ZERO_INIT as MISTAKES
 from course.residual import zero_init_residual
 

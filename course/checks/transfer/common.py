@@ -10,7 +10,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from course.checks.framework import Draw
-from course.checks.networks import Network, Part, make
+from course.checks.probes.networks import Network, Part, make
 
 CLASSES = 3
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from course import transfer as reference
 from course.checks.framework import Aspect, Draw, Exercise, Probe
-from course.checks.networks import Call, Duplicate, Evaluate, Look, Network, NetworkProbe, Switch, Train
+from course.checks.probes.networks import (
+    Call,
+    Duplicate,
+    Evaluate,
+    Look,
+    Network,
+    NetworkProbe,
+    Switch,
+    Train,
+)
 from course.checks.transfer.common import (
     CLASSES,
     batch_norm,

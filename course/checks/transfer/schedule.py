@@ -6,7 +6,7 @@ from typing import Any
 
 from course import transfer as reference
 from course.checks.framework import Aspect, Draw, Exercise, Probe
-from course.checks.networks import Call, Network, NetworkProbe, NetworkStep, Train
+from course.checks.probes.networks import Call, Network, NetworkProbe, NetworkStep, Train
 from course.checks.transfer.common import (
     CLASSES,
     batch_norm,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from course import transfer as reference
 from course.checks.framework import SINGLE, Aspect, Draw, Exercise, Probe
-from course.checks.networks import Call, Evaluate, Load, Look, Network, NetworkProbe, Train
+from course.checks.probes.networks import Call, Evaluate, Load, Look, Network, NetworkProbe, Train
 from course.checks.transfer.common import CLASSES, block, dropout, linear, pictures, relu, rows, values
 from course.checks.transfer.extract_mistakes import EXTRACT
 from course.checks.transfer.head_mistakes import REPLACE

@@ -15,7 +15,7 @@ from torch import Tensor
 from course import pretraining
 from course import transfer as reference
 from course.checks.framework import Aspect, Draw, Exercise, Probe, Tolerance
-from course.checks.networks import Call, Look, Network, NetworkProbe
+from course.checks.probes.networks import Call, Look, Network, NetworkProbe
 from course.checks.transfer.common import CLASSES, block, linear, pictures, relu, rows, values
 from course.checks.transfer.fine_tune_mistakes import FINE_TUNE as FINE_TUNE_MISTAKES
 from course.checks.transfer.pretraining_mistakes import PRETRAIN as PRETRAIN_MISTAKES

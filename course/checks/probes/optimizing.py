@@ -27,8 +27,8 @@ import torch
 from torch import Tensor, nn
 
 from course.checks.plain import Unusable, cut, plain, trouble, type_name
+from course.checks.probes.traces import Notes
 from course.checks.surroundings import unlogged
-from course.checks.traces import Notes
 
 # --- Plain data ---------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from course import residual
-from course.checks.building import Fill, take_step
+from course.checks.probes.building import Fill, take_step
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Variable
 
-from course.checks.networks import (
+from course.checks.plain import cut, plain, trouble
+from course.checks.probes.networks import (
     VIEWS,
     Accumulate,
     Call,
@@ -38,9 +39,18 @@ from course.checks.networks import (
     Views,
     build,
 )
-from course.checks.plain import cut, plain, trouble
+from course.checks.probes.traces import (
+    ROOT,
+    Notes,
+    Snapshot,
+    bits,
+    instead,
+    moved,
+    numbers,
+    same_rows,
+    shared,
+)
 from course.checks.surroundings import unlogged
-from course.checks.traces import ROOT, Notes, Snapshot, bits, instead, moved, numbers, same_rows, shared
 
 NOTHING_RETURNED = "nothing returned"
 """Key that stands in an observation when a call gave back None, whatever the aspects look at."""

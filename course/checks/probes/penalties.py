@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from course.checks.plain import trouble
+from course.checks.probes.traces import Notes
+from course.checks.probes.train_steps import backpropagate
 from course.checks.surroundings import unlogged
-from course.checks.traces import Notes
-from course.checks.train_steps import backpropagate
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from typing import Any
 import torch
 
 from course.checks.plain import trouble, type_name
-from course.checks.traces import Notes
+from course.checks.probes.traces import Notes
 
 
 @dataclass(frozen=True)

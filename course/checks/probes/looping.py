@@ -27,10 +27,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course.checks.networks import Network, make
 from course.checks.plain import trouble, type_name
+from course.checks.probes.networks import Network, make
+from course.checks.probes.traces import Notes, instead, numbers
 from course.checks.surroundings import unlogged
-from course.checks.traces import Notes, instead, numbers
 
 # --- Plain data ---------------------------------------------------------------------------------------------
 

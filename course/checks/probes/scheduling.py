@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from course.checks.plain import Unusable, type_name
-from course.checks.traces import Notes
+from course.checks.probes.traces import Notes
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from course.checks.plain import cut, trouble
-from course.checks.traces import Notes
+from course.checks.probes.traces import Notes
 
 
 @dataclass(frozen=True)

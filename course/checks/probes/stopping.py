@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course.checks.drawing import modes_kept
 from course.checks.plain import Value, trouble, type_name
+from course.checks.probes.drawing import modes_kept
+from course.checks.probes.traces import Notes, bits, moved
 from course.checks.surroundings import unlogged
-from course.checks.traces import Notes, bits, moved
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from course.checks.networks import Network, make
 from course.checks.plain import Value, trouble
+from course.checks.probes.networks import Network, make
 
 # --- Plain data ---------------------------------------------------------------------------------------------
 

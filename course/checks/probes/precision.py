@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from course.checks.plain import trouble
+from course.checks.probes.traces import Notes
 from course.checks.surroundings import unlogged
-from course.checks.traces import Notes
 
 FEATURES, HIDDEN, CLASSES = 6, 8, 4
 

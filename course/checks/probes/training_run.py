@@ -22,11 +22,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course.checks.computation import CONVOLUTIONS, Recording, Unrecordable, record
-from course.checks.diary import Diary, are_probabilities
 from course.checks.plain import Observation, Trouble, Value, cut, trouble, type_name
+from course.checks.probes.computation import CONVOLUTIONS, Recording, Unrecordable, record
+from course.checks.probes.diary import Diary, are_probabilities
+from course.checks.probes.traces import Notes
 from course.checks.surroundings import _known_functions
-from course.checks.traces import Notes
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course.checks.drawing import OTHER_SEED, SAME_SEED, modes_kept, seed_torch
 from course.checks.plain import trouble, type_name
+from course.checks.probes.drawing import OTHER_SEED, SAME_SEED, modes_kept, seed_torch
+from course.checks.probes.traces import Notes
+from course.checks.probes.train_steps import backpropagate
 from course.checks.surroundings import unlogged
-from course.checks.traces import Notes
-from course.checks.train_steps import backpropagate
 
 # --- Plain data ---------------------------------------------------------------------------------------------
 
