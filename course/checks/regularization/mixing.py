@@ -46,7 +46,7 @@ def _probes(seed: int) -> dict[str, Probe]:
     x, y = EXAMPLES.double().view(N, 1, 3, 3), LABELS
     return {
         "uniform": _probe(1.0, 10 * seed, CALLS),
-        "ends": _probe(0.3, 10 * seed + 1, CALLS),
+        "ends": _probe(0.15, 10 * seed + 1, CALLS),
         "middle": _probe(4.0, 10 * seed + 2, CALLS),
         "nothing": _probe(0.0, 10 * seed + 3),
         "float32": _probe(1.0, 10 * seed + 4, 20, dtype=torch.float32, shape=(9,)),
@@ -119,7 +119,7 @@ MIXUP = Exercise(
             measure=_mixed(S.different_weights),
         ),
         Aspect(
-            "λ from Beta(0.3, 0.3)",
+            "λ from Beta(0.15, 0.15)",
             *(_D, "ends", ALL, False, S.WEIGHTS),
             measure=_mixed(S.weights_of_the_own),
         ),
