@@ -172,3 +172,13 @@ def test_a_dropout_that_was_left_on_is_as_random_in_the_replay():
     recording, _ = record(Net(), pictures(4))
     assert not computation.RANDOM.isdisjoint(recording.names)
     assert (replay(recording, pictures(4)) == 0).any()
+
+
+def test_a_replay_finds_nothing_in_memory_that_was_not_written():
+    lines = [["empty.memory_format", [[2, 50_000]], {}, [1]], ["sum.default", [{"tensor": 0}], {}, [2]]]
+    lines.append(["add.Tensor", [{"tensor": 1}, {"tensor": 2}], {}, [3]])
+    zeros = torch.zeros(2, 1, 8, 8)
+    for _ in range(3):
+        torch.full((2, 50_000), 7.0)  # what another computation leaves behind
+        recording = Recording([json.dumps(line) for line in lines], {}, 3, 2)
+        assert not replay(recording, zeros).any()

@@ -80,6 +80,7 @@ _MAKES = (
     "zeros ones full empty zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty "
     "arange scalar_tensor eye linspace"
 )
+_UNINITIALIZED = ("empty", "empty_like", "new_empty")
 _DRAWS = "native_dropout bernoulli bernoulli_ rand rand_like randn randn_like randperm"
 """What a dropout is that was left on: its answers are as random in the replay."""
 
@@ -327,6 +328,8 @@ def _run(program: Iterable[_Line], recording: Recording, x: Tensor, budget: _Bud
             results = result if isinstance(result, tuple | list) else [result]
             if budget:
                 budget.after(function, arguments, results)
+            elif function.__name__.partition(".")[0] in _UNINITIALIZED:
+                result.zero_()  # or a recording could read what this process has just forgotten
         except Unrecordable:
             raise
         except Exception as error:
