@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from course.plotting import BLUE, GREEN, GREY, LIGHT, ORANGE, PURPLE, as_array, new_axes
 
@@ -68,6 +69,8 @@ def per_picture(sizes: Sequence[int], curves: Mapping[str, Sequence[float]], ax:
             color=colour,
             va="center",
         )
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
     ax.minorticks_off()
     ax.set_xticks(sizes, [str(size) for size in sizes])
     ax.set(xlabel="pictures in a batch", ylabel="time per picture (µs)")

@@ -78,7 +78,7 @@ class CallProbe:
         grad_output: shape of the first returned value; None when no gradient is asked for.
         autograd: False calls the function in inference mode, where autograd cannot do the work.
         twice: whether to call it again on the same numbers, to see whether it remembers something.
-        raises: whether the call should fail; that is all that is written down then.
+        raises: whether the call should fail; with what kind of error is all that is written down then.
         then: when a layer is returned: the input (N, in_features) that it is called on, in eval mode.
         note: what the student should know about the inputs, such as "4 values per feature".
         looks_at: beginnings of the keys under which something is written down.

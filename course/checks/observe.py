@@ -255,17 +255,17 @@ def _observe_call(function: Callable[..., Any], probe: CallProbe, notes: _Notes)
 def _record_refusal(
     function: Callable[..., Any], given: Mapping[str, Any], probe: CallProbe, notes: _Notes
 ) -> None:
-    """Whether the function refuses its inputs; any exception will do."""
+    """With what kind of error the function refuses its inputs, if it does."""
     returned: object = None
     try:
         with notes.logged():
             returned = function(*given.values(), **probe.options)
     except NotImplementedError:
         raise
-    except Exception:
-        notes.write("raises", True)
+    except Exception as error:
+        notes.write("raises", "ValueError" if isinstance(error, ValueError) else type(error).__name__)
     else:
-        notes.write("raises", trouble("none") if returned is None else False)
+        notes.write("raises", trouble("none") if returned is None else "nothing")
 
 
 def _copies(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,14 +80,15 @@ def mse_by_sum(input, target):
 
 
 def mse_by_norm(input, target):
-    assert input.shape == target.shape
+    if not input.shape == target.shape:
+        raise ValueError("shapes", input.shape, target.shape)
     flat = (target - input).reshape(-1)
     return flat @ flat / len(flat)
 
 
 def mse_with_einsum(input, target):
     if list(input.shape) != list(target.shape):
-        raise RuntimeError(f"{input.shape} is not {target.shape}")
+        raise ValueError(f"{input.shape} is not {target.shape}")
     return torch.mean(torch.pow(torch.sub(input, target), 2))
 
 

@@ -71,7 +71,7 @@ def _collect(message, section=None):
 )
 class result_dropped(Recipe):
     def tensor(self, batch, device, non_blocking):
-        batch.to(device)
+        batch.to(device, non_blocking=non_blocking)
         return batch
 
 

@@ -108,6 +108,19 @@ def lengths_compared(input, target):
     return (input - target).square().mean()
 
 
+@MSE.add("only the number of axes is compared: (N, 1) and (N, 3) agree in it. Compare the whole shapes.")
+def axes_compared(input, target):
+    if input.dim() != target.dim():
+        raise ValueError("different numbers of axes")
+    return (input - target).square().mean()
+
+
+@MSE.add("an assert refuses the shapes, and whoever runs python -O has none. Raise a ValueError.")
+def asserted(input, target):
+    assert input.shape == target.shape, f"{tuple(input.shape)} and {tuple(target.shape)}"
+    return (input - target).square().mean()
+
+
 @MSE.add("shapes that differ are made equal with view or flatten. Raise a ValueError: it may be a mistake.")
 def reshaped(input, target):
     if input.numel() != target.numel():

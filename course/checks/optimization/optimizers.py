@@ -191,7 +191,9 @@ def _sgd_probes(seed: int) -> dict[str, Probe]:
         "nesterov": probe(3, "3 steps, momentum = 0.8", momentum=0.8, nesterov=True),
         "decay": probe(3, "3 steps, weight_decay = 0.2", weight_decay=0.2),
         "decay, momentum": probe(4, "4 steps, momentum = 0.9", momentum=0.9, weight_decay=0.2),
-        "all": probe(5, lr=0.03, momentum=0.7, weight_decay=0.1, nesterov=True),
+        "all": probe(
+            5, "5 steps, momentum = 0.7, nesterov", lr=0.03, momentum=0.7, weight_decay=0.1, nesterov=True
+        ),
     }
     memory = {"momentum": 0.9}
     options = [
@@ -223,7 +225,7 @@ SGD_EXERCISE = Exercise(
         Aspect("another momentum", "momentum", "other momentum", PARAMETERS, hidden=True),
         Aspect("weight decay", "weight-decay", "decay", PARAMETERS),
         Aspect("weight decay and momentum", "weight-decay", "decay, momentum", PARAMETERS),
-        Aspect("everything together", "weight-decay", "all", PARAMETERS, hidden=True),
+        Aspect("weight decay with nesterov", "weight-decay", "all", PARAMETERS),
         *_common_aspects("velocity"),
     ),
     misconceptions=tuple(SGD_MISTAKES),

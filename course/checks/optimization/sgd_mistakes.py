@@ -115,6 +115,16 @@ class NesterovWithoutGradient(SGDSteps):
         return mu * v
 
 
+@SGD.add("Nesterov's form takes p.grad without its weight decay. Take g: weight_decay * p is part of it.")
+class NesterovWithoutDecay(SGDSteps):
+    def update(self, p, group, i):
+        self.raw_gradient = p.grad
+        super().update(p, group, i)
+
+    def ahead(self, g, v, mu, before):
+        return self.raw_gradient + mu * v
+
+
 @SGD.add("Nesterov's direction is kept as the velocity. Keep v itself, and use g + μ v for this step only.")
 class NesterovKept(SGDSteps):
     def direction(self, p, g, group, memory):
@@ -146,6 +156,22 @@ class GradientHoldsTheVelocity(SGDSteps):
         d = super().direction(p, g, group, memory)
         p.grad.copy_(d)
         return d
+
+
+@SGD.add("a step without a gradient empties the velocity. It stays as it is until the next gradient comes.")
+class VelocityEmptied(SGDSteps):
+    def skips(self, p):
+        if p.grad is None:
+            self.memory.pop(p, None)
+        return super().skips(p)
+
+
+@SGD.add("a step without a gradient still shrinks the velocity. It stays as it is until a gradient comes.")
+class VelocityShrinks(SGDSteps):
+    def skips(self, p):
+        if p.grad is None and "v" in self.memory.get(p, {}):
+            self.memory[p]["v"] *= self.defaults["momentum"]
+        return super().skips(p)
 
 
 @SGD.add("weight decay stays out of the velocity (as in SGDW). Add weight_decay * p to g before v = μ v + g.")
