@@ -48,7 +48,7 @@ def _probes(seed: int) -> dict[str, Probe]:
         "exactly": StopProbe((4.0, 3.0, 2.0, 2.0), 2, {"min_delta": 1.0}, note="exactly min_delta better"),
         "nan": StopProbe((3.0, 2.0, NAN, NAN, NAN), 3, note="nan after two losses"),
         "nan first": StopProbe((NAN, 3.0, 2.5, 2.6), 2, note="the first loss is nan"),
-        "tiny": StopProbe((1.0, 0.99995, 0.9999, 0.99985), 2, note="losses that fall by 0.00005 each"),
+        "tiny": StopProbe((1.0, 0.99998, 0.99996, 0.99994), 2, note="losses that fall by 0.00002 each"),
         "negative": StopProbe((-1.0, -3.0, -2.0, -2.5), 2, note="losses below 0"),
         "zero": StopProbe((1.0, 0.0, 0.5, 0.2), 2, note="a loss of 0 is the best"),
         "large": StopProbe((3e9, 2e9, 2.5e9), 1, note="losses of 1e9"),
