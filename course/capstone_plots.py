@@ -26,7 +26,9 @@ def learning_curve(accuracies: Mapping[str, Sequence[float]], ax: Axes | None = 
         ax.plot(range(1, len(wrong) + 1), wrong, style, markersize=4, color=colour, label=name)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_yscale("log")
-    ax.set_yticks([0.001, 0.01, 0.03, 0.1, 0.3, 1], ["0.1 %", "1 %", "3 %", "10 %", "30 %", "100 %"])
+    # Below the last power of ten stands what has no place on a logarithmic axis: no error at all.
+    shares = {5e-4: "0"} | {percent / 100: f"{percent} %" for percent in (0.1, 0.3, 1, 3, 10, 30, 100)}
+    ax.set_yticks(list(shares), list(shares.values()))
     ax.minorticks_off()
     ax.set(xlabel="epoch", ylabel="wrong answers")
     ax.legend(frameon=False)

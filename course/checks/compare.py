@@ -112,7 +112,9 @@ def _compare_value(
         return None if got == expected else _troubled(got)
     if not isinstance(expected, Tensor):
         return _compare_plain(key, expected, got)
-    if isinstance(got, int | float):
+    number = isinstance(got, int | float)
+    number = isinstance(got, int | float)
+    if number:
         with contextlib.suppress(RuntimeError, OverflowError):  # an int of more than 64 bits
             got = torch.tensor(got)
     if not isinstance(got, Tensor):
@@ -127,6 +129,11 @@ def _compare_value(
         advice = (
             f"The input is {dtype} and the result {got.dtype}. Make new tensors with the dtype of the input."
         )
+        if number:
+            advice = (
+                "The result is a Python number, as .item() and float() give it. "
+                "Return a tensor with the dtype of the input."
+            )
         if key.startswith("running_"):
             advice = (
                 f"The layer was converted to {dtype}, but its running statistics stayed {got.dtype}. "

@@ -35,7 +35,12 @@ BUILD_MODEL = Exercise(
     aspects=(
         Aspect("a network", "contract", "a network", ("network",)),
         Aspect("a new one in each call", "contract", "a network", ("new each time",)),
-        Aspect("10 logits for each picture", "contract", "a network", ("shape", "probabilities")),
+        Aspect(
+            "10 logits for each picture",
+            "contract",
+            "a network",
+            ("shape", "probabilities", "never negative"),
+        ),
         Aspect("finite numbers", "contract", "a network", ("finite",)),
         Aspect("a convolution looks at the picture", "contract", "a network", ("convolution", "recordable")),
         Aspect("within the budget", "contract", "a network", ("budget",)),

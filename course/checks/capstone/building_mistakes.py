@@ -77,6 +77,14 @@ def softmax_at_the_end():
 
 
 @BUILD.add(
+    "no output is ever negative: the network ends with a ReLU or a sigmoid. A logit may be any number: let "
+    "a linear layer be the last one."
+)
+def relu_at_the_end():
+    return nn.Sequential(build_network(4), nn.ReLU())
+
+
+@BUILD.add(
     f"the network is too large: more than {PARAMETER_BUDGET:,} numbers. Most of them are often in the first "
     "linear layer: pool before it."
 )

@@ -197,6 +197,7 @@ def _try_out(network: nn.Module, probe: BuildProbe, notes: Notes) -> None:
     out, alone = outputs
     notes.write("finite", bool(out.isfinite().all()))
     notes.write("probabilities", out.dim() == 2 and are_probabilities(out))
+    notes.write("never negative", out.is_floating_point() and bool((out >= 0).all()))
     with torch.no_grad():
         notes.write("repeats itself", bool(torch.equal(out, network(x.clone()))))
     notes.write("each picture by itself", bool(torch.allclose(out[:1], alone, rtol=1e-3, atol=1e-4)))

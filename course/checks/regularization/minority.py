@@ -14,6 +14,7 @@ from course.smote import smote
 
 ROWS, K = 10, 3
 NEW, CALLS = 150, 20
+ONES = 120
 """Only the first call is logged, operator by operator: few rows in it spare whoever loops over rows."""
 
 
@@ -46,6 +47,7 @@ def _probes(seed: int) -> dict[str, Probe]:
         "table": _probe(_table(draw, ROWS, 3, K), NEW, 10 * seed, CALLS, k=K),
         "default": _probe(_table(draw, 12, 4, 5), NEW, 10 * seed + 1, CALLS // 2),
         "nearest": _probe(_table(draw, 8, 2, 1), NEW, 10 * seed + 2, CALLS // 2, k=1),
+        "one by one": _probe(_table(draw, 8, 2, 1), 1, 10 * seed + 7, ONES, k=1, note="n_new = 1, often"),
         "few": _probe(_table(draw, 4, 3, 1), 80, 10 * seed + 3, 5, note="4 rows, k = 5: all are neighbours"),
         "float32": _probe(_table(single, ROWS, 3, K).float(), 80, 10 * seed + 4, 5, k=K),
         "small": _probe(_table(draw, 5, 3, 2), 7, 10 * seed + 5, k=2),
@@ -105,6 +107,11 @@ SMOTE = Exercise(
         Aspect(
             "each row is a start equally often, k = 1",
             *(_D, "nearest", ALL, False, S.share_tolerance(NEW * CALLS // 2, 1 / 4)),
+            measure=S.pairs_taken(8, 1),
+        ),
+        Aspect(
+            "one new row in each call, k = 1",
+            *(_D, "one by one", ALL, True, S.share_tolerance(ONES, 1 / 4)),
             measure=S.pairs_taken(8, 1),
         ),
         Aspect(

@@ -61,6 +61,17 @@ def _mistake(message, section=None):
     return collect
 
 
+# --- Rows ---------------------------------------------------------------------------------------------------
+
+
+@_mistake(
+    "the rows take turns: one new row always starts at row 0. Draw the row: torch.randint(len(x), ...)."
+)
+class rows_in_turn(_Smote):
+    def rows(self, x, n_new):
+        return torch.arange(n_new) % len(x)
+
+
 # --- Neighbours ---------------------------------------------------------------------------------------------
 
 

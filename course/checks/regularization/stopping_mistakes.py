@@ -68,6 +68,15 @@ class reference_kept(_EarlyStopping):
         return model.state_dict()
 
 
+@STOPPING.add(
+    "a loss that is only a little lower does not count as better: a threshold of your own, or rounding. "
+    "With min_delta=0 every lower loss is better."
+)
+class threshold_of_its_own(_EarlyStopping):
+    def better(self, loss):
+        return loss < self.best - self.min_delta - (1e-4 if self.min_delta == 0 else 0)
+
+
 @STOPPING.add("nothing is restored: load the best weights into the model that restore is given.")
 class nothing_restored(_EarlyStopping):
     def restore(self, model):
