@@ -348,9 +348,14 @@ def _diagnose(
             return all(agrees(misconception, other) for other in symptoms if other.probe == aspect.probe)
         return agrees(misconception, aspect)
 
+    nothing = [aspect for aspect in wrong if (symptom := symptoms[aspect]) and symptom.kind == "none"]
     likely: dict[Aspect, Misconception] = {}
     for aspect in wrong:
-        candidates = [m for m in book.exercise.misconceptions if explains(m, aspect)]
+        candidates = [
+            m
+            for m in book.exercise.misconceptions
+            if explains(m, aspect) and all(agrees(m, other) for other in nothing)  # a forgotten return
+        ]
         if not candidates:
             continue
         likely[aspect] = max(candidates, key=lambda m: sum(agrees(m, other) for other in symptoms))

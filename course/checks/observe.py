@@ -141,7 +141,8 @@ def _observe_each(student: Any, probes: Iterable[Probe]) -> Iterator[Observation
     for probe in probes:
         seen = kept(student, probe)
         if seen is None:
-            seen = observe(student, probe, getattr(probe, "time_limit", TIME_LIMIT))
+            limit = getattr(probe, "time_limit", None)
+            seen = observe(student, probe) if limit is None else observe(student, probe, limit)
             keep(student, probe, seen)
         yield seen
         if is_timeout(seen.get("error")):

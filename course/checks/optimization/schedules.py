@@ -89,8 +89,11 @@ COSINE_ANNEALING_LR = _exercise(
 )
 
 
-def _torchs_warmup(optimizer: Optimizer, warmup_steps: int) -> LinearLR:
-    return LinearLR(optimizer, 1 / warmup_steps, 1.0, warmup_steps - 1)
+class _TorchsWarmup(LinearLR):
+    """`LinearLR` with the one argument of the exercise."""
+
+    def __init__(self, optimizer: Optimizer, warmup_steps: int) -> None:
+        super().__init__(optimizer, 1 / warmup_steps, 1.0, warmup_steps - 1)
 
 
 def _warmup_probes(seed: int) -> dict[str, Probe]:
@@ -106,5 +109,5 @@ def _warmup_probes(seed: int) -> dict[str, Probe]:
 
 
 LINEAR_WARMUP = _exercise(
-    "LinearWarmup", "optimizer, warmup_steps", _torchs_warmup, _warmup_probes, WARMUP, "before the end"
+    "LinearWarmup", "optimizer, warmup_steps", _TorchsWarmup, _warmup_probes, WARMUP, "before the end"
 )

@@ -241,7 +241,9 @@ class _Instead(str):
 def _take(notes: Notes, key: str, value: Any) -> None:
     """Write down a value of the student's, or what there is instead."""
     if isinstance(value, _Instead):
-        notes.write(key, trouble(NO_GRADIENT) if value == NO_GRADIENT else trouble("count", value))
+        notes.write(
+            key, trouble(NO_GRADIENT) if value == NO_GRADIENT else trouble("count", str(value))
+        )  # plain text travels
     else:
         notes.take(key, value)
 

@@ -4,18 +4,6 @@ import torch
 from torch import nn
 
 
-def build_model():
-    return nn.Sequential(
-        nn.Conv2d(1, 12, 3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Conv2d(12, 16, 3, padding=1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(256, 10),
-    )
-
-
 def train_network(x_train, y_train):
     torch.manual_seed(0)
     model = nn.Sequential(
