@@ -536,8 +536,9 @@ def test_no_right_answer_is_flagged(norms: Lesson):
     for exercise, ways in RIGHT.items():
         for way in ways.values():
             kinds = [flag.kind for flag in scan({exercise: inspect.getsource(way)}, norms)]
-            # To give an object another class is right there, and worth a look.
-            assert kinds == (["tampering"] if way.__name__ == "freeze_by_class" else []), way
+            # To give an object another class is right there, and so is torch.load; both are worth a look.
+            worth_a_look = way.__name__ in ("freeze_by_class", "StoppingByFile")
+            assert kinds == (["tampering"] if worth_a_look else []), way
 
 
 def test_no_answer_of_the_demo_and_of_the_lesson_is_flagged(lesson, norms: Lesson):
