@@ -77,7 +77,7 @@ test: $(INSTALLED)  ## style, types, unit tests, notebooks
 	$(BIN)/ruff format --check .; \
 	$(BIN)/mypy; \
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto; \
-	OMP_NUM_THREADS=2 $(BIN)/pytest -q -p no:xdist --nbval --nbval-current-env --nbval-cell-timeout=120 solutions/; \
+	OMP_NUM_THREADS=2 $(BIN)/pytest -q -p no:xdist --nbval --nbval-current-env --nbval-cell-timeout=300 solutions/; \
 	echo "make test took $$((SECONDS - start)) s."
 
 .PHONY: bench
