@@ -166,14 +166,16 @@ def smote_by_cdist(x, n_new, k=5):
     return (1 - gap) * x[i] + gap * x[j]
 
 
-def smote_in_turn(x, n_new, k=5):
-    """As the paper's pseudo-code, which goes through the rows in turn."""
+def smote_by_multinomial(x, n_new, k=5):
+    """Draws rows and neighbours as one draws balls, and goes between them by lerp."""
     if len(x) <= 1 or k <= 0:
         raise ValueError(f"{len(x)} rows, k={k}")
     squares = (x[:, None, :] - x[None, :, :]).pow(2).sum(-1)
     order = squares.argsort(dim=1)[:, 1 : 1 + k]
-    base = torch.arange(n_new) % len(x)
-    pick = torch.multinomial(torch.ones(order.shape[1]), n_new, replacement=True) if n_new else base
+    if n_new == 0:
+        return x[:0]
+    base = torch.multinomial(torch.ones(len(x)), n_new, replacement=True)
+    pick = torch.multinomial(torch.ones(order.shape[1]), n_new, replacement=True)
     return torch.lerp(x[base], x[order[base, pick]], torch.empty(n_new, 1, dtype=x.dtype).uniform_())
 
 
@@ -194,5 +196,5 @@ RIGHT = {
         "a share for each": mixup_with_a_share_for_each,
         "a matrix": mixup_as_a_matrix,
     },
-    "smote": {"one by one": smote_one_by_one, "cdist": smote_by_cdist, "rows in turn": smote_in_turn},
+    "smote": {"one by one": smote_one_by_one, "cdist": smote_by_cdist, "multinomial": smote_by_multinomial},
 }

@@ -13,8 +13,8 @@ from course.checks.regularization.smote_mistakes import SMOTE as MISTAKES
 from course.smote import smote
 
 ROWS, K = 10, 3
-NEW, CALLS = 150, 20
 ONES = 120
+NEW, CALLS = 150, 20
 """Only the first call is logged, operator by operator: few rows in it spare whoever loops over rows."""
 
 
