@@ -105,5 +105,10 @@ def as_data(verdict: Verdict, section: str) -> dict[str, Any]:
         "misconception": verdict.misconception.name if verdict.misconception else None,
         "message": verdict.message,
         "section": section,
-        **({"measures": [vars(each) for each in verdict.measures]} if verdict.measures else {}),
+        # Those of a visible check are practice; and seconds would change the solved notebook each time.
+        **(
+            {"measures": [vars(each) for each in verdict.measures]}
+            if verdict.hidden and verdict.measures
+            else {}
+        ),
     }
