@@ -124,6 +124,33 @@ def test_a_notebook_that_takes_too_long_altogether_is_stopped(tmp_path):
     assert run.returncode == 0
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux counts how long a process waits")
+def test_nobody_loses_points_because_others_have_the_processor(tmp_path):
+    """A second of work, on a processor that is shared with seven others, in a course that allows three."""
+    course = tiny.make_course(tmp_path)
+    release(course, tiny.NAME)
+    processor = min(os.sched_getaffinity(0))
+    patient = f"""
+import os, time
+os.sched_setaffinity(0, {{{processor}}})
+while time.thread_time() < 1:
+    pass
+def double(x):
+    return x + x
+"""
+    tiny.hand_in(course, "ada", tiny.answer(tiny.released(course), double=patient))
+    pinned = f"import os; os.sched_setaffinity(0, {{{processor}}})\nwhile True: pass"
+    others = [subprocess.Popen([sys.executable, "-c", pinned], start_new_session=True) for _ in range(7)]
+    try:
+        run = tiny.autograder(course, "grade", tiny.NAME, "--json")
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    (student,) = json.loads(run.stdout)["students"]
+    assert student["exercises"]["double"]["verdict"] == "right", student
+
+
 def test_small_processes_that_are_too_large_together_are_stopped(tmp_path):
     """The kernel limits each by itself."""
     course = tiny.make_course(tmp_path, settings="memory_megabytes = 500\ncheck_timeout = 60")

@@ -204,6 +204,15 @@ def test_an_endless_loop_is_stopped_even_if_it_swallows_exceptions() -> None:
     assert seen["error"] == {"trouble": "timeout", "text": "0.2 seconds", "where": ""}
 
 
+def test_seconds_in_which_a_busy_machine_does_something_else_do_not_count() -> None:
+    def student(x, weight, bias, eps=1e-5):
+        time.sleep(0.3)  # as if another process had the core
+        return right_train(x, weight, bias, eps)
+
+    probe = TRAIN.probes(0)[TRAIN.aspects[0].probe]
+    assert "error" not in observe(student, probe, time_limit=0.2)
+
+
 def test_sys_exit_is_an_error_like_others() -> None:
     assert "SystemExit" in complaint("batch_norm_train", lambda x, weight, bias, eps=1e-5: sys.exit(0))
 

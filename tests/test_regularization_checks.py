@@ -82,7 +82,7 @@ def test_a_tolerance_is_six_standard_deviations(exercise: Exercise) -> None:
             (key,) = [key for key in seen if key.startswith(aspect.looks_at)]
             drawn.setdefault(aspect, []).append(aspect.measure(seen[key].double()).flatten())
     for aspect, values in drawn.items():
-        if aspect.probe in ("table", "default", "nearest", "few"):
+        if aspect.probe in ("table", "default", "nearest", "one by one", "few"):
             continue  # other tables have other pairs: see below
         if "edge" in aspect.label:
             continue  # so have the pictures
@@ -104,6 +104,17 @@ def test_pairs_of_one_table_stay_within_the_tolerance() -> None:
     allowed = S.share_tolerance(minority.NEW * minority.CALLS, 2 / (minority.ROWS * minority.K)).atol
     assert 6 * math.sqrt(2) * torch.stack(taken).std(0).max() < 1.5 * allowed
     assert 6 * math.sqrt(2) * torch.stack(steps).std(0).max() < 1.5 * S.STEPS.atol
+
+
+def test_pairs_drawn_one_by_one_stay_within_the_tolerance() -> None:
+    probe = answer_book(EXERCISES["smote"], 3).probes["one by one"]
+    torch.manual_seed(0)
+    taken = []
+    for _ in range(20):
+        new = [smote_module.smote(probe.inputs["x"], 1, 1) for _ in range(minority.ONES)]
+        taken.append(S.pairs_taken(8, 1)(torch.cat([probe.inputs["x"], *new])))
+    allowed = S.share_tolerance(minority.ONES, 1 / 4).atol
+    assert 6 * math.sqrt(2) * torch.stack(taken).std(0).max() < 1.5 * allowed
 
 
 def test_enough_numbers_for_each_mean() -> None:

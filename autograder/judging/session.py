@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from autograder.channel import ChannelClosed, ChannelError, ChannelTimeout, Message
-from autograder.observing.client import Child
+from autograder.observing.client import PATIENCE, Child
 
 GRACE = 1.0
 """Seconds that an interrupted cell has to come to an end by itself."""
@@ -56,7 +57,7 @@ class Session:
 
     Args:
         start: forks a new child; called with the number of the attempt.
-        cell_timeout: seconds for one cell.
+        cell_timeout: seconds for one cell, on the process's own clock (`client.Child.clock`).
         check_timeout: seconds for one check.
         notebook_timeout: seconds for all of it.
         files: what lies beside the notebook, by relative path.
@@ -78,7 +79,8 @@ class Session:
         self._notebook_timeout = notebook_timeout
         self._files = files or {}
         self._forgiving = forgiving
-        self._deadline = time.monotonic() + notebook_timeout
+        self._deadline = time.monotonic() + PATIENCE * notebook_timeout
+        self._spent = 0.0
         self._late = False
         self._child: Child | None = None
         self._done: list[_Cell] = []
@@ -136,7 +138,8 @@ class Session:
         child = self._ready_child(name)
         seconds = min(limit, self._time_left())
         try:
-            answer, seen = child.ask(request, buffers, seconds)
+            with self._counted(child):
+                answer, seen = child.ask(request, buffers, seconds)
         except ChannelTimeout:
             answer, seen = self._interrupt(name, request, child, limit)
         except ChannelError as error:
@@ -219,8 +222,18 @@ class Session:
         self.notes += [{**note, "cell": name} for note in child.notes()]
         return status
 
+    @contextmanager
+    def _counted(self, child: Child) -> Iterator[None]:
+        """What happens in the block counts as the notebook's time."""
+        start = child.clock()
+        try:
+            yield
+        finally:
+            self._spent += child.clock() - start
+
     def _time_left(self) -> float:
-        return self._deadline - time.monotonic()
+        """Seconds for which the student's process may still be asked; what the judge takes does not count."""
+        return min(self._notebook_timeout - self._spent, self._deadline - time.monotonic())
 
 
 class _Interrupted(Ended):

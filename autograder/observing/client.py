@@ -23,13 +23,15 @@ from typing import Any
 
 import psutil
 
-from autograder.channel import MEGABYTE, Channel, ChannelClosed, Message
+from autograder.channel import MEGABYTE, Channel, ChannelClosed, ChannelTimeout, Message
 from autograder.errors import AutograderError
 from autograder.sandbox import Limits, environment, interpreter, memory_megabytes
 
 SECONDS_TO_START = 120
 PREFIX = "autograder-"
 """Temporary folders begin with this and the process id of their owner."""
+PATIENCE = 4.0
+"""How many times longer than its limit a child may take by the clock, while it waits for a processor."""
 _MESSAGE = 65536
 
 
@@ -211,17 +213,41 @@ class Child:
         self.lost = False
         """Whether it ended because the fork server did; known after `kill`."""
         self._next_look = 0.0
+        self._waited = 0.0
 
     def ask(self, request: dict[str, Any], buffers: list[bytes], seconds: float) -> Message:
         """Send a request and wait for the answer.
+
+        Args:
+            request: JSON.
+            buffers: bytes.
+            seconds: on the child's own clock (see `clock`); at most `PATIENCE` times as many on ours.
 
         Raises:
             ChannelTimeout: no answer in time; the child still runs.
             ChannelError: the child is gone, or what it sent is no answer.
         """
-        began = time.monotonic()
+        began, start = time.monotonic(), self.clock()
+
+        def watch() -> None:
+            if self.clock() - start >= seconds:
+                raise ChannelTimeout
+            self._watch_memory()
+
         self._channel.send((request, buffers), seconds)
-        return self._channel.receive(seconds - (time.monotonic() - began), self._watch_memory)
+        return self._channel.receive(PATIENCE * seconds - (time.monotonic() - began), watch)
+
+    def clock(self) -> float:
+        """Seconds by the child's own clock.
+
+        It stands still while the child is ready to run and others have the processors: nobody loses points
+        because a machine is busy. It goes on while the child works, sleeps, or waits for its own threads.
+        """
+        pid = self._pid() if self._open else None
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            nanoseconds = Path(f"/proc/{pid}/schedstat").read_text().split()[1]
+            self._waited = int(nanoseconds) / 1e9
+        return time.monotonic() - self._waited
 
     def wait_longer(self, seconds: float) -> Message:
         """Interrupt what the child runs (as the stop button does) and wait for the answer."""

@@ -207,14 +207,14 @@ def _bound() -> None:
 
 
 SETTINGS = {
-    "check_timeout": 4.0,
-    "notebook_timeout": 20.0,
+    "check_timeout": 3.0,
+    "notebook_timeout": 15.0,
     "memory_megabytes": 1000,
     "disk_megabytes": 64,
     "max_processes": 48,
 }
 """Limits under which the attacks are graded: low ones, because many of them run into one."""
-SECONDS_PER_CELL = 4.0
+SECONDS_PER_CELL = 3.0
 
 
 @contextmanager

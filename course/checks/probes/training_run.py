@@ -62,7 +62,7 @@ class TrainProbe:
         y: their labels.
         classes: numbers that the network should put out for a picture.
         size: pictures that the network is recorded with.
-        time_limit: seconds until it is stopped (wall time; for an endless loop).
+        time_limit: seconds of work until it is stopped (for an endless loop).
         note: what the student should know.
         looks_at: beginnings of the keys under which something is written down.
     """
