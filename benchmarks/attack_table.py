@@ -22,7 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.attacks import ATTACKS, ROWS, Attack
+from tests.attacks import ATTACKS, ROWS, Attack, capstone
 from tests.attacks.arena import SECONDS_PER_CELL, SETTINGS, open_arena
 from tests.attacks.outcome import Outcome, faults, under_autograder, under_nbgrader
 
@@ -53,7 +53,7 @@ def main() -> None:
         stock |= run_stock(given.scratch, [a for a in attacks if a.name not in stock and not a.inside])
     ours, deserved = ({}, {}) if given.no_ours else run_ours(attacks, given.option)
     found = (attacks, stock, ours, deserved)
-    text = "\n\n".join([INTRODUCTION, summary(*found), table(*found)])
+    text = "\n\n".join([INTRODUCTION, summary(*found), table(*found), of_the_capstone()])
     print(text)
     if given.markdown:
         given.markdown.write_text(text + "\n", encoding="utf-8")
@@ -173,6 +173,22 @@ def table(
     lines += ["", f"{len(attacks)} submissions of rows {rows}."]
     if ours:
         lines.append(f"This grader: {len(attacks) - wrong} as deserved, {wrong} not.")
+    return "\n".join(lines)
+
+
+def of_the_capstone() -> str:
+    """The attacks on lesson 8, which nbgrader alone cannot grade, as Markdown."""
+    lines = [
+        "## Lesson 8: a network is judged on pictures that it has never seen",
+        "",
+        "`tests/test_capstone_attacks.py` grades these and expects what stands here. nbgrader has no such part.",
+        "",
+        "| attack | passes | flagged as |",
+        "|---|---|---|",
+    ]
+    for each in capstone.attacks():
+        passes = ", ".join(f"`{name}`" for name in each.earns) or "nothing"
+        lines.append(f"| {each.name}: {each.story} | {passes} | {each.flag} |")
     return "\n".join(lines)
 
 

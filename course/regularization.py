@@ -4,7 +4,7 @@ Both make the network pay for relying too much on single numbers. The penalty ad
 weights to the loss; its gradient pulls every weight towards 0, which is why torch's optimizers call it
 ``weight_decay``. Dropout switches units off at random while training, so that no unit can count on another.
 
-Krogh & Hertz, 1991, "A Simple Weight Decay Can Improve Generalization"; Srivastava et al., 2014, "Dropout: A
+Krogh & Hertz, 1992, "A Simple Weight Decay Can Improve Generalization"; Srivastava et al., 2014, "Dropout: A
 Simple Way to Prevent Neural Networks from Overfitting".
 
 Input dropout is no layer of its own: it is `Dropout` in front of the first layer, with a small p (Srivastava
