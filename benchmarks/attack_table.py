@@ -181,7 +181,7 @@ def of_the_capstone() -> str:
     lines = [
         "## Lesson 8: a network is judged on pictures that it has never seen",
         "",
-        "`tests/test_capstone_attacks.py` grades these and expects what stands here. nbgrader has no such part.",
+        "`tests/test_capstone_attacks.py` expects what stands here. nbgrader alone has no such part.",
         "",
         "| attack | passes | flagged as |",
         "|---|---|---|",
