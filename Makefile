@@ -76,8 +76,9 @@ test: $(INSTALLED)  ## style, types, unit tests, notebooks
 	$(BIN)/ruff check .; \
 	$(BIN)/ruff format --check .; \
 	$(BIN)/mypy; \
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto; \
-	OMP_NUM_THREADS=2 $(BIN)/pytest -q -p no:xdist --nbval --nbval-current-env --nbval-cell-timeout=300 solutions/; \
+	: "worksteal: tests of one exercise stay in one process, which remembers what its mistakes do."; \
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist worksteal; \
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=300 solutions/; \
 	echo "make test took $$((SECONDS - start)) s."
 
 .PHONY: bench

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import types
 from collections.abc import Callable
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch.nn import functional as F
 
 from course import adversarial, augmentation, early_stopping, regularization
 from course import smote as smote_module
-from course.checks import EXERCISES, examine, remote, wire
+from course.checks import EXERCISES, examine
 from course.checks.framework import Exercise
 from course.checks.judge import Verdict, answer_book
 from course.checks.regularization import EXERCISES as LESSON
@@ -127,50 +126,7 @@ def test_enough_numbers_for_each_mean() -> None:
         assert means >= S.FEWEST_MEANS
 
 
-# --- Two processes, and whose work it was -------------------------------------------------------------------
-
-
-class Proxy:
-    name = "student"
-
-
-def handed_in(mistake: Callable[..., object]) -> Callable[..., object]:
-    """The same function or class, as if a student had written it."""
-    if isinstance(mistake, type):
-        return type(mistake.__name__, (mistake,), {"__module__": "__main__"})
-    copied = types.FunctionType(
-        mistake.__code__, mistake.__globals__, mistake.__name__, mistake.__defaults__, mistake.__closure__
-    )
-    copied.__module__ = "__main__"
-    return copied
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_check_in_two_processes_gives_the_same_verdict(name: str) -> None:
-    """The request and the answer are messages; a right answer passes, a wrong one is named."""
-    right = next(iter(RIGHT[name].values()))
-    mistake = EXERCISES[name].misconceptions[0]
-    for student, expected in ((right, None), (handed_in(mistake.implementation), mistake.message)):
-        answer = remote.check(
-            lambda _, request, student=student: remote.observe(student, request),
-            name,
-            Proxy(),
-            seed=3,
-            hidden=True,
-        )
-        error = answer["error"]
-        if expected is None:
-            assert error is None, error
-        elif not isinstance(student, type):  # a class of the checks' own is the course's, by its bases
-            assert expected in error["evalue"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_probes_are_repeated_by_their_seed_and_survive_the_wire(name: str) -> None:
-    probes = EXERCISES[name].probes(5)
-    assert wire.pack([*probes.values()]) == wire.pack([*EXERCISES[name].probes(5).values()])
-    header, buffers = wire.pack([*probes.values()])
-    assert wire.pack(wire.unpack((header, buffers))) == (header, buffers)
+# --- Whose work it was --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if EXERCISES[name].kind == "function"])

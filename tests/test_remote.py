@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import tracemalloc
+import types
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -84,7 +85,8 @@ def test_a_value_survives_the_way(value: object) -> None:
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_probes_survive_the_way(name: str) -> None:
-    for probe in EXERCISES[name].probes(3).values():
+    for probe, again in zip(*(EXERCISES[name].probes(3).values() for _ in range(2)), strict=True):
+        assert equal(probe, again)  # the seed decides
         there = sent(probe)
         assert equal(there, probe)
         for one, other in zip(tensors_in(probe), tensors_in(there), strict=True):
@@ -366,12 +368,36 @@ def test_a_remote_check_shows_and_says_what_a_check_does(
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_right_answers_pass_remotely(name: str) -> None:
+    """All of a check's groups at once: `test_catalogue` asks for them one by one, in one process."""
     for answer in RIGHT[name].values():
-        for group in EXERCISES[name].groups:
-            for hidden in (False, True):
-                result = remotely(name, Child(answer), group, hidden=hidden, seed=5)
-                assert result["error"] is None
-                assert result["delegation"] == ""
+        result = remotely(name, Child(answer), hidden=True, seed=5)
+        assert result["error"] is None
+        assert result["delegation"] == ""
+
+
+def handed_in(mistake: Callable[..., object]) -> types.FunctionType:
+    """The same function, as if a student had written it."""
+    assert isinstance(mistake, types.FunctionType)
+    parts = (
+        mistake.__code__,
+        mistake.__globals__,
+        mistake.__name__,
+        mistake.__defaults__,
+        mistake.__closure__,
+    )
+    copied = types.FunctionType(*parts)
+    copied.__module__ = "__main__"
+    return copied
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, exercise in EXERCISES.items() if exercise.kind == "function"]
+)
+def test_a_mistake_is_named_remotely(name: str) -> None:
+    mistakes = EXERCISES[name].misconceptions
+    mistake = next(each for each in mistakes if isinstance(each.implementation, types.FunctionType))
+    result = remotely(name, Child(handed_in(mistake.implementation)), hidden=True, seed=3)
+    assert mistake.message in result["error"]["evalue"]
 
 
 def test_a_wrong_name_is_told_before_anything_is_asked() -> None:
@@ -463,11 +489,12 @@ def test_checks_without_a_seed_never_share_their_numbers() -> None:
 @pytest.mark.parametrize("name", EXERCISES)
 def test_a_memory_changes_no_verdict(name: str) -> None:
     exercise = EXERCISES[name]
-    for student in (m.implementation for m in exercise.misconceptions[::3]):
+    for student in (m.implementation for m in exercise.misconceptions[:20:7]):
         memory: dict[Any, Any] = {}
         for group in exercise.groups:
-            remembering = remotely(name, Child(student), group, hidden=True, seed=5, memory=memory)
-            again = remotely(name, Child(student), group, hidden=True, seed=5)
+            options: dict[str, Any] = {"hidden": True, "seed": 5, "diagnose": False}
+            remembering = remotely(name, Child(student), group, memory=memory, **options)
+            again = remotely(name, Child(student), group, **options)
             for result in (remembering, again):
                 result["data"][report.render.MIME_TYPE].pop("measures", None)  # seconds differ
             assert remembering == again
@@ -533,9 +560,10 @@ def test_the_visible_answers_stay_and_the_hidden_ones_make_room() -> None:
 NOTES = ("operators", "nodes", "course functions", "read-outs")
 
 
-def lied_to(name: str, change: Callable[[Any], Any], hidden: bool = True) -> dict[str, Any]:
+def lied_to(name: str, change: Callable[[Any], Any], **options: Any) -> dict[str, Any]:
     """The verdict on a right answer whose process changes what it sends."""
-    return remotely(name, Child(next(iter(RIGHT[name].values())), change), hidden=hidden, seed=6)
+    child = Child(next(iter(RIGHT[name].values())), change)
+    return remotely(name, child, **{"hidden": True, "seed": 6, **options})
 
 
 def without(*keys: str) -> Callable[[Any], Any]:
@@ -626,9 +654,11 @@ def test_work_without_a_trace_was_done_out_of_sight(name: str) -> None:
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_observations_that_are_missing_do_not_pass(name: str) -> None:
-    assert lied_to(name, lambda answer: answer[:1])["error"]
+    # To name the mistake, where nothing is right, takes seconds.
+    assert lied_to(name, lambda answer: answer[:1], diagnose=False)["error"]
     assert lied_to(name, lambda answer: answer[:-1])["error"]
-    assert lied_to(name, lambda answer: answer[:2] * 30)["error"] or len(EXERCISES[name].probes(0)) == 1
+    repeated = lied_to(name, lambda answer: answer[:2] * 30, diagnose=False)
+    assert repeated["error"] or len(EXERCISES[name].probes(0)) == 1
 
 
 def test_a_claimed_timeout_ends_in_a_verdict() -> None:

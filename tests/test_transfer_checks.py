@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import types
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +11,7 @@ from right_answers import RIGHT
 from torch import nn
 
 from course import features, pretraining, transfer
-from course.checks import EXERCISES, examine, remote, wire
+from course.checks import EXERCISES, examine
 from course.checks.judge import Verdict
 from course.checks.render import advice
 from course.checks.transfer import EXERCISES as LESSON
@@ -34,44 +33,6 @@ def wrong(exercise: str, student: Callable[..., object]) -> set[str]:
 def test_a_name_for_each_exercise_of_the_lesson() -> None:
     assert sorted(REFERENCES) == sorted(NAMES)
     assert sum(len(exercise.misconceptions) for exercise in LESSON) >= 150
-
-
-class Proxy:
-    name = "student"
-
-
-def handed_in(mistake: Callable[..., object]) -> Callable[..., object]:
-    """The same function, as if a student had written it."""
-    copied = types.FunctionType(
-        mistake.__code__, mistake.__globals__, mistake.__name__, mistake.__defaults__, mistake.__closure__
-    )
-    copied.__module__ = "__main__"
-    return copied
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_check_in_two_processes_gives_the_same_verdict(name: str) -> None:
-    """The request and the answer are messages; a right answer passes, a wrong one is named."""
-    right = next(iter(RIGHT[name].values()))
-    mistake = EXERCISES[name].misconceptions[0]
-    for student, expected in ((right, None), (handed_in(mistake.implementation), mistake.message)):
-        answer = remote.check(
-            lambda _, request, student=student: remote.observe(student, request),
-            name,
-            Proxy(),
-            seed=3,
-            hidden=True,
-        )
-        error = answer["error"]
-        assert (error is None) if expected is None else (expected in error["evalue"])
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_probes_are_repeated_by_their_seed_and_survive_the_wire(name: str) -> None:
-    probes = EXERCISES[name].probes(5)
-    assert wire.pack([*probes.values()]) == wire.pack([*EXERCISES[name].probes(5).values()])
-    header, buffers = wire.pack([*probes.values()])
-    assert wire.pack(wire.unpack((header, buffers))) == (header, buffers)
 
 
 @pytest.mark.parametrize("name", NAMES)
