@@ -66,6 +66,7 @@ TRAIN_AMP = Exercise(
         _aspect("the parameters stay in float32", _A, "plain", ("dtypes",)),
         _aspect("the weights after the step", _A, "plain", WEIGHTS),
         _aspect("gradients of an earlier step do not count", _A, "leftovers", WEIGHTS),
+        _aspect("one forward pass", _A, "plain", ("forward passes",)),
         _aspect("one backward pass, one step", _A, "plain", EVENTS),
         _aspect("autocast is off afterwards", _A, "plain", ("autocast is",)),
         _aspect("autocast is for the device of x", _A, "elsewhere", ("autocast: what",)),

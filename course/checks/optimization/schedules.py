@@ -63,7 +63,7 @@ def _step_probes(seed: int) -> dict[str, Probe]:
         "options": ScheduleProbe((0.8,), 9, (4,), {"gamma": 0.7}, note="step_size 4, gamma 0.7"),
         "other": ScheduleProbe(_rates(draw, 2), 11, (5, 0.25)),
         "short": ScheduleProbe(_rates(draw, 1), 5, (1,), {"gamma": 0.9}),
-        "long": ScheduleProbe(_rates(draw, 2), 40, (10,), {"gamma": 0.3}),
+        "long": ScheduleProbe((*_rates(draw, 1), 2e-5), 40, (10,), {"gamma": 0.3}),
     }
 
 
@@ -80,7 +80,7 @@ def _cosine_probes(seed: int) -> dict[str, Probe]:
         "options": ScheduleProbe((0.8,), 6, (6,), {"eta_min": 0.2}, note="lr 0.8, T_max 6, eta_min 0.2"),
         "other": ScheduleProbe(_rates(draw, 2), 7, (10, 0.03)),
         "short": ScheduleProbe(_rates(draw, 1), 1, (1,)),
-        "long": ScheduleProbe(_rates(draw, 2), 50, (50,), {"eta_min": 1e-3}),
+        "long": ScheduleProbe((*_rates(draw, 1), 2e-5), 50, (50,), {"eta_min": 1e-6}),
     }
 
 
@@ -104,7 +104,7 @@ def _warmup_probes(seed: int) -> dict[str, Probe]:
         "options": ScheduleProbe((0.6,), 3, (10,), note="lr 0.6, warmup_steps 10, 3 calls"),
         "other": ScheduleProbe(_rates(draw, 2), 9, (7,)),
         "short": ScheduleProbe(_rates(draw, 1), 3, (1,)),
-        "long": ScheduleProbe(_rates(draw, 2), 40, (25,)),
+        "long": ScheduleProbe((*_rates(draw, 1), 2e-5), 40, (25,)),
     }
 
 

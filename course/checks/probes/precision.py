@@ -68,6 +68,7 @@ class _Diary:
 
     events: list[str] = field(default_factory=list)
     arrives: str = "nothing"
+    passes: int = 0
     training: bool = False
     backward_under_autocast: bool = False
     norm_at_step: Tensor | None = None
@@ -96,6 +97,7 @@ class _Witness(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """X itself."""
+        self.diary.passes += 1
         self.diary.training = self.training
         out: Tensor = _Pass.apply(x, self.diary)
         return out
@@ -224,6 +226,7 @@ def _record_events(diary: _Diary, probe: PrecisionProbe, notes: Notes) -> None:
         events = [event for event in events if event != "unscale_"]
     notes.write("events", events)
     notes.write("autocast: what arrives inside the network", diary.arrives)
+    notes.write("forward passes", str(diary.passes))
     notes.write("mode: training", diary.training)
     notes.write("autocast: on in the backward pass", diary.backward_under_autocast)
     norm = diary.norm_at_step
