@@ -17,7 +17,8 @@ from attacks.outcome import ClassOutcome, faults, under_autograder
 
 from autograder import sandbox
 
-SECONDS_PER_CLASS = 240.0
+SECONDS_PER_CLASS = 480.0
+"""A minute or three on an idle machine."""
 
 CLASSES = {
     "answers and tests": ("lying", "rewriting", "peeking", "hard_coding", "tampering", "forging"),
