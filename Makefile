@@ -12,6 +12,8 @@ LESSONS   := $(or $(LESSON),$(notdir $(patsubst %/,%,$(sort $(wildcard source_no
 BIN       := .venv/bin
 # nbgrader calls `alembic` and `jupyter` by name.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Another environment may be active where make is called; IPython would warn that it is not the one in use.
+unexport VIRTUAL_ENV
 INSTALLED := .venv/.installed
 
 .PHONY: help
@@ -76,10 +78,8 @@ test: $(INSTALLED)  ## style, types, unit tests, notebooks
 	$(BIN)/ruff check .; \
 	$(BIN)/ruff format --check .; \
 	$(BIN)/mypy; \
-	: "One process more than there are cores: the tests of the grader wait half of their time."; \
 	: "worksteal: tests of one exercise stay in one process, which remembers what its mistakes do."; \
-	workers=$$($(BIN)/python -c "import os; print(1 + os.cpu_count())"); \
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n $$workers --dist worksteal --durations=25; \
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist worksteal --durations=25; \
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n auto --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=300 solutions/; \
 	echo "make test took $$((SECONDS - start)) s."
 

@@ -42,7 +42,8 @@ def test_a_mistake_is_rejected_with_its_own_message(
 @pytest.mark.parametrize("hidden", [False, True], ids=["visible", "hidden"])
 @pytest.mark.parametrize(("exercise", "answer"), ANSWERS)
 def test_a_right_answer_passes_every_check(exercise: Exercise, answer: object, hidden: bool) -> None:
-    for group in exercise.groups:
+    groups = (None,) if exercise.evaluate else exercise.groups  # each would train a network anew
+    for group in groups:
         verdict = examine(exercise, answer, group, hidden=hidden, seed=SEEDS[hidden], own_work=True)
         assert verdict.passed, verdict.message
 
