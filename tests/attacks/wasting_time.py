@@ -53,6 +53,22 @@ _TIME = (
         says=TOO_LONG,
         answers={name: f"import time\ndef {name}(*args, **kwargs):\n    time.sleep(4.5)" for name in ALL},
     ),
+    *(
+        kind(
+            10,
+            "starves-itself",
+            "starts busy processes, so that it waits for a processor and its clock stands still, and loops",
+            """
+            import os
+            for _ in range(30):
+                if os.fork() == 0:
+                    while True: pass
+            while True: pass
+            """,
+            TOO_LONG,
+        )
+        for kind in (in_a_cell, in_a_function)
+    ),
     Attack(
         "loop-in-every-cell",
         10,
