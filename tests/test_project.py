@@ -8,9 +8,11 @@ import re
 import shutil
 import subprocess
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from course.checks.__main__ import catalogue
 from docs import lesson_table
@@ -148,3 +150,9 @@ def test_make_works_in_a_folder_with_a_space(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     assert "[lab][--notebook-dir=my class/lab]" in run.stdout
+
+
+def test_what_is_pinned_installs_on_the_oldest_python_that_the_readme_promises() -> None:
+    """Debian 12 has Python 3.11.2; a package that asks for 3.11.5 once made `make install` fail there."""
+    needs = {each.metadata["Name"]: each.metadata.get("Requires-Python") or "" for each in distributions()}
+    assert [name for name, versions in needs.items() if "3.11.0" not in SpecifierSet(versions)] == []
