@@ -176,7 +176,7 @@ def lsuv_init(model: nn.Module, x: Tensor) -> nn.Module:
     model.eval()
     try:
         for layer in layers:
-            variance = _output_of(layer, model, x).var()
+            variance = _variance_after(layer, model, x)
             if variance > 0:
                 layer.weight /= variance.sqrt()
     finally:
@@ -185,12 +185,15 @@ def lsuv_init(model: nn.Module, x: Tensor) -> nn.Module:
     return model
 
 
-def _output_of(layer: nn.Module, model: nn.Module, x: Tensor) -> Tensor:
-    """What the layer returns when the model runs on x."""
-    outputs: list[Tensor] = []
-    handle = layer.register_forward_hook(lambda module, args, output: outputs.append(output))
+def _variance_after(layer: nn.Module, model: nn.Module, x: Tensor) -> Tensor:
+    """The variance of what the layer returns when the model runs on x.
+
+    It is taken in the hook: afterwards `nn.ReLU(inplace=True)` has overwritten the output.
+    """
+    variances: list[Tensor] = []
+    handle = layer.register_forward_hook(lambda module, args, output: variances.append(output.var()))
     try:
         model(x)
     finally:
         handle.remove()
-    return outputs[-1]
+    return variances[-1]

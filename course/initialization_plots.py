@@ -155,7 +155,8 @@ def clip_arrows(gradient: Any, by_value: Any, by_norm: Any, limit: float, ax: Ax
     for vector, colour, name, shift in named:
         vector = as_array(vector)
         ax.quiver(0, 0, vector[0], vector[1], color=colour, **arrow)
-        ax.annotate(name, vector, xytext=shift, textcoords="offset points", color=colour)
+        beside = max(vector[0], limit), vector[1]  # not on the circle
+        ax.annotate(name, beside, xytext=shift, textcoords="offset points", color=colour)
     reach = 1.35 * max(*np.abs(as_array(gradient)), limit)
     ax.set(xlim=(-1.2 * limit, reach), ylim=(-1.2 * limit, reach))
     ax.set_aspect("equal", adjustable="box")

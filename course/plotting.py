@@ -236,16 +236,32 @@ def new_axes(width: float, height: float) -> Axes:
 def _label_ends(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
     """Write each line's name beside its last point (x, y, name, colour); move apart names that touch."""
     low, high = ax.dataLim.intervaly
-    gap = 0.09 * (high - low)
-    previous = -np.inf
-    for x, y, name, colour in sorted(ends, key=lambda end: end[1]):
-        previous = max(y, previous + gap)
+    ends = sorted(ends, key=lambda end: end[1])
+    heights = _apart([y for _, y, _, _ in ends], gap=0.08 * (high - low))
+    for (x, _, name, colour), height in zip(ends, heights, strict=True):
         ax.annotate(
             name,
-            (x, previous),
+            (x, height),
             xytext=(8, 0),
             textcoords="offset points",
             color=colour,
             va="center",
             annotation_clip=False,
         )
+
+
+def _apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Move sorted heights until none is nearer than gap to the next; those that touch keep their mean."""
+    groups: list[list[float]] = []
+    for height in heights:
+        groups.append([height])
+        while len(groups) > 1 and _row(groups[-1], gap)[0] - _row(groups[-2], gap)[-1] < gap:
+            last = groups.pop()
+            groups[-1] += last
+    return [place for group in groups for place in _row(group, gap)]
+
+
+def _row(group: Sequence[float], gap: float) -> list[float]:
+    """Return as many places as the group has, gap apart, around its mean."""
+    middle = sum(group) / len(group)
+    return [middle + gap * (index - (len(group) - 1) / 2) for index in range(len(group))]

@@ -167,6 +167,15 @@ def test_lsuv_gives_every_layer_variance_1(training: bool) -> None:
                 assert not layer.bias.any()
 
 
+def test_lsuv_measures_before_an_activation_overwrites_the_output() -> None:
+    model = nn.Sequential(nn.Linear(6, 12), nn.ReLU(inplace=True), nn.Linear(12, 4))
+    x = torch.randn(200, 6) + 2
+    initialization.lsuv_init(model, x)
+    with torch.no_grad():
+        assert model[0](x).var().item() == pytest.approx(1, rel=1e-4)
+        assert model(x).var().item() == pytest.approx(1, rel=1e-4)
+
+
 def test_lsuv_puts_back_the_mode_of_every_layer_also_after_an_error() -> None:
     frozen = nn.Dropout().eval()
     model = nn.Sequential(nn.Linear(3, 4), frozen, nn.Linear(4, 2))

@@ -17,6 +17,7 @@ from course.checks import EXERCISES, examine
 from course.checks.initialization import EXERCISES as LESSON
 from course.checks.initialization import statistics as S
 from course.checks.judge import Verdict, answer_book
+from course.training import evaluation_mode
 
 
 def verdict(exercise: str, student: Callable[..., object], **options: object) -> Verdict:
@@ -343,7 +344,12 @@ def test_nothing_is_clipped_by_a_function_that_does_nothing() -> None:
     assert seen.misconception.name == "not_in_place"
 
 
-def test_a_layer_without_variance_is_named() -> None:
+def lsuv(divisor: Callable[[Tensor], Tensor | float]) -> Callable[[nn.Module, Tensor], nn.Module]:
+    """A right answer but for what a weight is divided by, given the std of its output."""
+
+    def tune(layer, inputs, output):
+        layer.weight.div_(divisor(output.std()))
+
     @torch.no_grad()
     def student(model, x):
         layers = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
@@ -351,15 +357,57 @@ def test_a_layer_without_variance_is_named() -> None:
             nn.init.orthogonal_(layer.weight)
             if layer.bias is not None:
                 layer.bias.zero_()
-        training = model.training
-        model.eval()
-        for layer in layers:
-            outputs = []
-            handle = layer.register_forward_hook(lambda m, i, o, outputs=outputs: outputs.append(o))
-            model(x)
-            handle.remove()
-            layer.weight /= outputs[0].std()
-        return model.train(training)
+        with evaluation_mode(model):
+            for layer in layers:
+                handle = layer.register_forward_hook(tune)
+                model(x)
+                handle.remove()
+        return model
 
-    seen = verdict("lsuv_init", student)
-    assert seen.misconception.name == "divided_by_zero"
+    return student
+
+
+def test_a_layer_without_variance_is_named() -> None:
+    assert verdict("lsuv_init", lsuv(lambda std: std)).misconception.name == "divided_by_zero"
+
+
+@pytest.mark.parametrize("eps", [1e-12, 1e-8, 1e-4])
+def test_an_eps_in_the_divisor_is_named_whatever_its_size(eps: float) -> None:
+    seen = verdict("lsuv_init", lsuv(lambda std: std + eps), group="weights")
+    assert seen.misconception.name == "eps_added"
+
+
+def test_small_outputs_are_scaled_too() -> None:
+    seen = verdict("lsuv_init", lsuv(lambda std: std if std > 0.1 else 1.0), group="variance")
+    assert [finding.aspect.label for finding in seen.wrong] == ["float32, small inputs"]
+
+
+@torch.no_grad()
+def mirrored(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    bound = gain * math.sqrt(6 / sum(initialization.calculate_fan_in_and_fan_out(tensor)))
+    half = tensor.uniform_(-bound, bound).shape[0] // 2
+    tensor[half : 2 * half] = -tensor[:half]
+    return tensor
+
+
+@pytest.mark.parametrize(
+    ("name", "student"),
+    [
+        ("xavier_uniform_", mirrored),
+        ("selu", lambda x: 1.0507 * activations.elu(x, 1.67326)),
+        ("leaky_relu", lambda x, negative_slope=0.01: F.relu(x) - abs(negative_slope) * F.relu(-x)),
+        ("elu", lambda x, alpha=1.0: activations.elu(x, abs(alpha))),
+        ("prelu", lambda x, weight: activations.prelu(x, weight) if x.dim() < 5 else x),
+    ],
+)
+def test_what_the_other_probes_do_not_show(name: str, student: Callable[..., object]) -> None:
+    wrong = verdict(name, student).wrong
+    assert len(wrong) == 1
+    assert wrong[0].aspect.hidden
+
+
+def test_autograds_forward_mode_is_no_formula() -> None:
+    def student(grad_output, x):
+        return torch.func.jvp(activations.sigmoid, (x,), (grad_output,))[1]
+
+    assert "does the whole exercise" in verdict("sigmoid_backward", student).problem

@@ -108,3 +108,13 @@ def test_names_at_the_ends_of_equal_lines_do_not_lie_on_each_other(ax):
     plotting.labelled_lines({"a": [0.0, 1.0], "b": [0.0, 1.0]}, ax=ax)
     heights = [text.xy[1] for text in ax.texts]
     assert abs(heights[0] - heights[1]) > 0.05
+    assert sum(heights) / 2 == 1.0  # around the point they name, not all above it
+
+
+def test_names_that_do_not_touch_stay_beside_their_lines(ax):
+    ends = {"a": 0.0, "b": 0.5, "c": 0.51, "d": 1.0}
+    plotting.labelled_lines({name: [0.0, end] for name, end in ends.items()}, ax=ax)
+    heights = {text.get_text(): text.xy[1] for text in ax.texts}
+    assert heights["a"] == 0.0
+    assert heights["d"] == 1.0
+    assert heights["b"] < 0.5 < 0.51 < heights["c"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -244,11 +245,23 @@ class WeightsTooLarge(Net):
         nn.init.kaiming_normal_(weight, mode="fan_out").data.mul_(1.3)
 
 
+class NormalHead(Net):
+    def make_head(self, block, num_classes):
+        super().make_head(block, num_classes)
+        nn.init.normal_(self.fc.weight, std=(3 * self.fc.in_features) ** -0.5)  # of torch's own spread
+
+
+class ConstantBias(Net):
+    def make_head(self, block, num_classes):
+        super().make_head(block, num_classes)
+        nn.init.constant_(self.fc.bias, 0.01)
+
+
 @pytest.mark.parametrize(
     "student",
     [
         *(ResizedPicture, RoundedUpPool, SevenBySeven, LeakyStem, DropsOutAtTheEnd, SoftmaxInEvaluation),
-        *(SlowStem, SmallWeights, WeightsTooLarge),
+        *(SlowStem, SmallWeights, WeightsTooLarge, NormalHead, ConstantBias),
     ],
 )
 def test_a_wrong_network_without_a_name_does_not_pass(student: type[Net]) -> None:
@@ -261,6 +274,28 @@ def test_a_stage_in_another_stage_does_not_pass() -> None:
         return nn.Sequential(reference.make_layer(block, in_channels, channels, blocks, stride))
 
     assert "names and shapes of three blocks" in wrong("make_layer", make_layer)
+
+
+def test_a_conv2_of_another_kernel_is_not_taken_for_the_first_one_run_twice() -> None:
+    class FiveByFive(Basic):
+        def make_branch(self, before: int, after: int, stride: int) -> None:
+            super().make_branch(before, after, stride)
+            self.conv2 = nn.Conv2d(after, after, 5, padding=1, bias=False)
+
+    for group in ("identity", "projection"):
+        assert "conv2 makes the picture smaller" in verdict("BasicBlock", FiveByFive, group).message
+
+
+def test_a_norm_inside_of_resnet18_that_does_not_start_at_one_shows() -> None:
+    class Asleep(Basic):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            nn.init.constant_(self.bn1.weight, 0.5)
+
+    def resnet18(num_classes=1000, in_channels=3):
+        return reference.ResNet(Asleep, [2, 2, 2, 2], num_classes, in_channels)
+
+    assert wrong("resnet18", resnet18) == {"norms start at weight 1, bias 0"}
 
 
 def test_a_wrong_block_inside_of_resnet18_shows_in_its_output() -> None:
@@ -323,6 +358,18 @@ def test_blocks_that_are_reached_through_the_course_are_found() -> None:
         "Bottleneck", "residual.Bottleneck"
     )
     assert verdict("zero_init_residual", in_a_notebook(code), own_work=True).passed
+
+
+def test_a_copy_in_the_place_of_a_norm_does_not_pass() -> None:
+    def zero_init_residual(model):
+        for module in model.modules():
+            for name in ("bn3", "bn2"):
+                if hasattr(module, name):
+                    setattr(module, name, copy.deepcopy(getattr(module, name)))
+                    nn.init.zeros_(getattr(module, name).weight)
+                    break
+
+    assert "all of it can still learn" in wrong("zero_init_residual", zero_init_residual)
 
 
 # --- What a student reads -----------------------------------------------------------------------------------
@@ -392,6 +439,7 @@ def test_something_else_than_a_network_is_named(name: str, value: object, says: 
         ("drawn: standard deviation of conv1", networks.STEM_DRAWN),
         ("drawn: standard deviation of layer", networks.BLOCKS_DRAWN),
         ("drawn: share far out of conv1", networks.NORMAL),
+        ("drawn: share far out of fc", networks.NORMAL),
     ],
 )
 def test_a_right_draw_is_rejected_less_than_once_in_a_million_checks(begins: str, tolerance) -> None:
@@ -455,6 +503,12 @@ def test_a_stand_in_is_used_as_a_block(expansion: int) -> None:
     assert block.expansion == expansion
     assert block(4, 6, 2)(torch.zeros(2, 4, 9, 7)).shape == (2, 6 * expansion, 5, 4)
     assert block(4, 6)(torch.zeros(2, 4, 9, 7)).shape == (2, 6 * expansion, 9, 7)
+
+
+def test_a_stand_in_of_1x1_convolutions_keeps_the_shapes() -> None:
+    block = block_class(StandIn(2, size=1))
+    assert block(4, 6, 2)(torch.zeros(2, 4, 9, 7)).shape == (2, 12, 5, 4)
+    assert block(4, 6).conv.kernel_size == (1, 1)
 
 
 def test_the_large_network_is_small_on_the_way() -> None:

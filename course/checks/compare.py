@@ -79,7 +79,8 @@ def absent(got: Observation) -> Symptom:
         return Symptom(
             "timeout",
             f"stopped after {text}",
-            f"Your code ran for more than {text}. Is there a loop that never ends?",
+            f"Your code ran for more than {text}. "
+            "Is there a loop that never ends, or one with many more steps than it needs?",
         )
     if kind == "missing":
         return Symptom(

@@ -80,6 +80,7 @@ class CallProbe:
         twice: whether to call it again on the same numbers, to see whether it remembers something.
         raises: whether the call should fail; with what kind of error is all that is written down then.
         then: when a layer is returned: the input (N, in_features) that it is called on, in eval mode.
+        time_limit: seconds until it is stopped, for a function that may take thousands of steps.
         note: what the student should know about the inputs, such as "4 values per feature".
         looks_at: beginnings of the keys under which something is written down.
     """
@@ -92,6 +93,7 @@ class CallProbe:
     twice: bool = False
     then: Tensor | None = None
     raises: bool = False
+    time_limit: float | None = None
     note: str = ""
     looks_at: tuple[str, ...] = ("",)
 

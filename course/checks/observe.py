@@ -463,9 +463,10 @@ def _forward(module: nn.Module, probe: ModuleProbe, step: Forward, notes: _Notes
 
 def _observe_change(change: Callable[..., Any], probe: ChangeProbe, notes: _Notes) -> None:
     model = changing.network(probe, seen_by=change)
+    before = dict(model.named_parameters())
     with notes.logged():
         change(model)
-    changing.record(model, notes.write, notes.take)
+    changing.record(model, before, notes.write, notes.take)
 
 
 # --- Gradients and errors -----------------------------------------------------------------------------------

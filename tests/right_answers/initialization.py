@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from course.training import evaluation_mode
+
 # --- fans ---------------------------------------------------------------------------------------------------
 
 
@@ -283,21 +285,19 @@ def lsuv_with_hooks(model, x):
         orthogonal_with_qr(layer.weight)
         if layer.bias is not None:
             layer.bias.zero_()
-    training = model.training
-    model.eval()
-    for layer in layers:
-        handle = layer.register_forward_hook(lambda m, i, o: seen.update(out=o))
-        model(x)
-        handle.remove()
-        if seen["out"].var() > 0:
-            layer.weight /= seen["out"].std()
-    model.train(training)
+    with evaluation_mode(model):
+        for layer in layers:
+            handle = layer.register_forward_hook(lambda m, i, o: seen.update(std=o.std()))
+            model(x)
+            handle.remove()
+            if seen["std"] > 0:
+                layer.weight /= seen["std"]
     return model
 
 
 def lsuv_layer_by_layer(model, x):
     """Without hooks: the batch walks through the network, and each layer is tuned on the way."""
-    training = model.training
+    modes = [(m, m.training) for m in model.modules()]
     model.eval()
 
     def walk(module, h):
@@ -319,7 +319,9 @@ def lsuv_layer_by_layer(model, x):
 
     with torch.no_grad():
         walk(model, x)
-    return model.train(training)
+    for m, mode in modes:
+        m.train(mode)
+    return model
 
 
 def lsuv_as_in_the_paper(model, x, tol=0.01, max_iter=10):
@@ -331,12 +333,14 @@ def lsuv_as_in_the_paper(model, x, tol=0.01, max_iter=10):
             layer.bias.data.fill_(0)
     model.eval()
     for layer in layers:
-        outputs = []
-        handle = layer.register_forward_hook(lambda m, i, o, outputs=outputs: outputs.append(o.detach()))
+        variances = []
+        handle = layer.register_forward_hook(
+            lambda m, i, o, variances=variances: variances.append(o.var().item())
+        )
         for _ in range(max_iter):
             with torch.no_grad():
                 model(x)
-            variance = outputs[-1].var().item()
+            variance = variances[-1]
             if abs(variance - 1) < tol or variance == 0:
                 break
             layer.weight.data /= math.sqrt(variance)

@@ -209,12 +209,11 @@ def zero_in_the_state(model):
     model.load_state_dict(state)
 
 
-def zero_with_a_new_parameter(model):
+def zero_with_apply(model):
     def visit(module):
         norms = [name for name, _ in module.named_children() if name.startswith("bn")]
         if len(norms) > 1:
-            norm = getattr(module, max(norms))
-            norm.weight = nn.Parameter(torch.zeros_like(norm.weight))
+            getattr(module, max(norms)).weight.data = torch.zeros_like(getattr(module, max(norms)).weight)
 
     model.apply(visit)
 
@@ -242,6 +241,6 @@ RIGHT = {
         "by attribute": zero_by_attribute,
         "by name": zero_by_name,
         "in the state_dict": zero_in_the_state,
-        "a new parameter": zero_with_a_new_parameter,
+        "with apply": zero_with_apply,
     },
 }

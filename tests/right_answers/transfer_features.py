@@ -130,7 +130,7 @@ def retrieve_by_sort(query, gallery, k, metric="cosine"):
         gallery = gallery / gallery.norm(dim=1, keepdim=True).clamp_min(1e-12)
         distances = -(query @ gallery.T)
     else:
-        distances = torch.cdist(query, gallery)
+        distances = torch.cdist(query, gallery, compute_mode="donot_use_mm_for_euclid_dist")
     return torch.sort(distances, dim=1, stable=True)[1].narrow(1, 0, k)
 
 

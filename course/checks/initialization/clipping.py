@@ -38,6 +38,8 @@ def _norm_probes(seed: int) -> dict[str, Probe]:
         "zeros": probe(zeros, zeros, note="all gradients are 0"),
         "small": probe(1e-4 * three[0], three[1] * 1e-4, limit=1e-5),
         "float32": probe(*_gradients(single), dtype=torch.float32),
+        "filter": probe(*_gradients(draw), given_as="filter", note="a filter(...) over the parameters"),
+        "strided": probe(draw.normal(4, 3, std=3.0).T, note="a gradient that is not contiguous"),
     }
 
 
@@ -63,6 +65,8 @@ CLIP_GRAD_NORM = Exercise(
         Aspect("norm_type 3", _C, "p = 3", GRADIENTS, hidden=True),
         Aspect("gradients that are all 0", _C, "zeros", GRADIENTS, hidden=True),
         Aspect("small gradients, and a smaller max_norm", _C, "small", GRADIENTS, hidden=True),
+        Aspect("parameters from filter(...)", _C, "filter", GRADIENTS, hidden=True),
+        Aspect("a gradient that is not contiguous", _C, "strided", GRADIENTS, hidden=True),
         Aspect("float32 gradients", _C, "float32", GRADIENTS, hidden=True, tolerance=SINGLE),
         Aspect("returns the norm before clipping", _N, "above", ("total_norm",)),
         Aspect("the norm below max_norm", _N, "below", ("total_norm",)),
@@ -91,6 +95,8 @@ def _value_probes(seed: int) -> dict[str, Probe]:
         "generator": probe(*_gradients(draw), given_as="generator", note="as from model.parameters()"),
         "tensor": probe(_gradients(draw)[0], given_as="tensor", note="one tensor instead of a list"),
         "float32": probe(*_gradients(single), dtype=torch.float32),
+        "filter": probe(*_gradients(draw), given_as="filter", note="a filter(...) over the parameters"),
+        "strided": probe(draw.normal(4, 3).T, note="a gradient that is not contiguous"),
     }
 
 
@@ -109,6 +115,8 @@ CLIP_GRAD_VALUE = Exercise(
         Aspect("parameters from a generator", _C, "generator", GRADIENTS),
         Aspect("a single tensor", _C, "tensor", GRADIENTS, hidden=True),
         Aspect("float32 gradients", _C, "float32", GRADIENTS, hidden=True, tolerance=SINGLE),
+        Aspect("parameters from filter(...)", _C, "filter", GRADIENTS, hidden=True),
+        Aspect("a gradient that is not contiguous", _C, "strided", GRADIENTS, hidden=True),
     ),
     misconceptions=tuple(mistakes.CLIP_GRAD_VALUE),
     shortcuts=("clip_grad_value",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import GeneratorType
+
 import torch
 from torch import Tensor
 
@@ -23,6 +25,20 @@ def _norm(gradients, norm_type=2.0):
 
 def _factor(norm, max_norm):
     return (max_norm / (norm + 1e-6)).clamp(max=1.0)
+
+
+def _listed(parameters):
+    return parameters if isinstance(parameters, list | tuple | GeneratorType) else [parameters]
+
+
+_COPY_CLIPPED = (
+    "a gradient that is not contiguous is not clipped: reshape or flatten gave you a copy of it. "
+    "Change p.grad itself."
+)
+_LIST_EXPECTED = (
+    "only lists and generators are accepted. filter(...) is neither: ask for a single tensor, "
+    "and loop over all the rest."
+)
 
 
 def _right(parameters, max_norm, norm_type=2.0):
@@ -137,6 +153,17 @@ def new_gradients(parameters, max_norm, norm_type=2.0):
 
 
 @CLIP_GRAD_NORM.add(
+    "max and min are confused: short gradients grow, long ones stay. The factor is at most 1: clamp(max=1)."
+)
+def at_least_one(parameters, max_norm, norm_type=2.0):
+    gradients = _gradients(parameters)
+    norm = _norm(gradients, norm_type)
+    for each in gradients:
+        each *= (max_norm / (norm + 1e-6)).clamp(min=1.0)
+    return norm
+
+
+@CLIP_GRAD_NORM.add(
     "nothing changes: p.grad * factor makes a new tensor, and nobody keeps it. Use p.grad.mul_(factor)."
 )
 def not_in_place(parameters, max_norm, norm_type=2.0):
@@ -150,6 +177,11 @@ def parameters_scaled(parameters, max_norm, norm_type=2.0):
     for each in parameters:
         each.data *= _factor(norm, max_norm)
     return norm
+
+
+@CLIP_GRAD_NORM.add(_COPY_CLIPPED)
+def copy_clipped(parameters, max_norm, norm_type=2.0):
+    return _right(Holder.of(each.reshape(-1) for each in _gradients(parameters)), max_norm, norm_type)
 
 
 @CLIP_GRAD_NORM.add("a parameter without a gradient is not handled: p.grad is None there. Skip it.")
@@ -174,10 +206,16 @@ def generator_used_up(parameters, max_norm, norm_type=2.0):
 
 
 @CLIP_GRAD_NORM.add(
-    "a single tensor is not handled. Looping over it walks through its rows: put it into a list first."
+    "a single tensor is not handled: put it into a list first. Ask isinstance(parameters, torch.Tensor): "
+    "a plain tensor is no nn.Parameter."
 )
 def single_tensor_not_handled(parameters, max_norm, norm_type=2.0):
     return _right(list(parameters), max_norm, norm_type)
+
+
+@CLIP_GRAD_NORM.add(_LIST_EXPECTED)
+def list_expected(parameters, max_norm, norm_type=2.0):
+    return _right(_listed(parameters), max_norm, norm_type)
 
 
 @CLIP_GRAD_NORM.add(
@@ -286,6 +324,18 @@ def scaled_by_largest(parameters, clip_value):
     _right(parameters, clip_value, torch.inf)
 
 
+@CLIP_GRAD_VALUE.add(_COPY_CLIPPED)
+def copy_clipped(parameters, clip_value):
+    for each in _gradients(parameters):
+        each.reshape(-1).clamp_(-clip_value, clip_value)
+
+
+@CLIP_GRAD_VALUE.add(_LIST_EXPECTED)
+def list_expected(parameters, clip_value):
+    for each in _gradients(_listed(parameters)):
+        each.clamp_(-clip_value, clip_value)
+
+
 @CLIP_GRAD_VALUE.add("a parameter without a gradient is not handled: p.grad is None there. Skip it.")
 def none_not_skipped(parameters, clip_value):
     for each in _all(parameters):
@@ -293,7 +343,8 @@ def none_not_skipped(parameters, clip_value):
 
 
 @CLIP_GRAD_VALUE.add(
-    "a single tensor is not handled. Looping over it walks through its rows: put it into a list first."
+    "a single tensor is not handled: put it into a list first. Ask isinstance(parameters, torch.Tensor): "
+    "a plain tensor is no nn.Parameter."
 )
 def single_tensor_not_handled(parameters, clip_value):
     for each in parameters:

@@ -82,6 +82,10 @@ def derivative(function: Callable[..., Tensor]) -> Callable[..., Any]:
     return oracle
 
 
+AUTOGRAD = ("autograd", "make_dual", "efficientzerotensor")
+"""Shortcuts of every f_backward: autograd backward, and forward (torch.func.jvp)."""
+
+
 # --- Aspects ------------------------------------------------------------------------------------------------
 
 FORWARD = (

@@ -7,9 +7,10 @@ from functools import partial
 
 from torch.nn import functional as F
 
-from course.checks.framework import Aspect, Exercise, Probe
+from course.checks.framework import Aspect, Exercise, Probe, Tolerance
 from course.checks.initialization import exponential_mistakes as mistakes
 from course.checks.initialization.common import (
+    AUTOGRAD,
     FORWARD,
     autograd,
     backward,
@@ -21,7 +22,7 @@ from course.checks.initialization.common import (
 
 def _elu_probes(seed: int) -> dict[str, Probe]:
     probes = forward_probes(seed)
-    for name, alpha in (("alpha", 2.5), ("small alpha", 0.3)):
+    for name, alpha in (("alpha", 2.5), ("small alpha", 0.3), ("negative alpha", -0.5), ("no alpha", 0.0)):
         note = f"alpha = {alpha}"
         probes[name] = dataclasses.replace(probes["values"], options={"alpha": alpha}, note=note)
     return probes
@@ -33,6 +34,8 @@ def _elu_backward_probes(seed: int) -> dict[str, Probe]:
         ("alpha", "values", 2.5),
         ("alpha at zero", "zero", 2.5),
         ("small alpha", "values", 0.3),
+        ("negative alpha", "values", -0.5),
+        ("no alpha", "values", 0.0),
     ):
         note = f"alpha = {alpha}"
         probes[name] = dataclasses.replace(probes[source], options={"alpha": alpha}, note=note)
@@ -50,6 +53,8 @@ ELU = Exercise(
         *FORWARD,
         Aspect("alpha as an argument", "forward", "alpha", ("y",)),
         Aspect("an alpha below 1", "forward", "small alpha", ("y",), hidden=True),
+        Aspect("an alpha below 0", "forward", "negative alpha", ("y",), hidden=True),
+        Aspect("an alpha of 0", "forward", "no alpha", ("y",), hidden=True),
         *autograd("autograd", smooth=False),
         Aspect("the gradient with another alpha", "autograd", "alpha", ("gradient of x",), hidden=True),
     ),
@@ -68,11 +73,20 @@ ELU_BACKWARD = Exercise(
         *backward(smooth=True),
         Aspect("alpha as an argument", "backward", "alpha", ("grad_x",)),
         Aspect("an alpha below 1", "backward", "small alpha", ("grad_x",), hidden=True),
+        Aspect("an alpha below 0", "backward", "negative alpha", ("grad_x",), hidden=True),
+        Aspect("an alpha of 0", "backward", "no alpha", ("grad_x",), hidden=True),
         Aspect("another alpha at x = 0", "backward", "alpha at zero", ("grad_x",), hidden=True),
     ),
     misconceptions=tuple(mistakes.ELU_BACKWARD),
-    shortcuts=(".elu_backward", "autograd"),
+    shortcuts=(".elu_backward", *AUTOGRAD),
 )
+
+CONSTANTS = Tolerance(5e-7, 0.0, "1.0507 is off by 1e-6; 8 digits by 1e-8, rounded to float32 by 4e-8")
+
+
+def _constants(group: str, key: str) -> Aspect:
+    return Aspect("all digits of the two constants", group, "values", (key,), True, CONSTANTS)
+
 
 SELU = Exercise(
     name="selu",
@@ -81,7 +95,7 @@ SELU = Exercise(
     section="2.3",
     oracle=F.selu,
     probes=forward_probes,
-    aspects=(*FORWARD, *autograd("autograd", smooth=False)),
+    aspects=(*FORWARD, _constants("forward", "y"), *autograd("autograd", smooth=False)),
     misconceptions=tuple(mistakes.SELU),
     shortcuts=(".elu", "celu", "selu"),  # torch's selu runs the operator elu
 )
@@ -93,7 +107,7 @@ SELU_BACKWARD = Exercise(
     section="2.3",
     oracle=derivative(F.selu),
     probes=partial(backward_probes, flat=-15.0),
-    aspects=backward(smooth=True),
+    aspects=(*backward(smooth=True), _constants("backward", "grad_x")),
     misconceptions=tuple(mistakes.SELU_BACKWARD),
-    shortcuts=(".elu_backward", "selu_backward", "autograd"),
+    shortcuts=(".elu_backward", "selu_backward", *AUTOGRAD),
 )

@@ -39,6 +39,11 @@ def alpha_ignored(x, alpha=1.0):
     return _elu(x)
 
 
+@ELU.add("`alpha or 1.0` makes 1 of an alpha of 0. Use alpha as it is.")
+def zero_replaced(x, alpha=1.0):
+    return _elu(x, alpha or 1.0)
+
+
 @ELU.add("the - 1 is missing: for x <= 0 it is alpha * (exp(x) - 1), so that both halves meet at 0.")
 def one_missing(x, alpha=1.0):
     return torch.where(x > 0, x, alpha * torch.exp(x.clamp(max=0)))
@@ -93,6 +98,11 @@ def value_instead_of_slope(grad_output, x, alpha=1.0):
 @ELU_BACKWARD.add("alpha is missing: the slope for x <= 0 is alpha * exp(x).")
 def alpha_ignored(grad_output, x, alpha=1.0):
     return grad_output * torch.exp(x.clamp(max=0))
+
+
+@ELU_BACKWARD.add("`alpha or 1.0` makes 1 of an alpha of 0. Use alpha as it is.")
+def zero_replaced(grad_output, x, alpha=1.0):
+    return grad_output * torch.where(x > 0, 1, (alpha or 1.0) * torch.exp(x.clamp(max=0)))
 
 
 @ELU_BACKWARD.add("at x = 0 the slope is alpha, by torch's convention: x > 0 has slope 1, not x >= 0.")
@@ -179,6 +189,11 @@ def constants_rounded(x):
     return 1.05 * _elu(x, 1.67)
 
 
+@SELU.add("four decimals of the constants are not enough. Use SELU_SCALE and SELU_ALPHA of the text.")
+def four_decimals(x):
+    return 1.0507 * _elu(x, 1.6733)
+
+
 @SELU.add("the - 1 is missing: for x <= 0 it is SCALE * ALPHA * (exp(x) - 1).")
 def one_missing(x):
     return SCALE * torch.where(x > 0, x, ALPHA * torch.exp(x.clamp(max=0)))
@@ -239,3 +254,10 @@ def constants_exchanged(grad_output, x):
 @SELU_BACKWARD.add("the constants are rounded. Take all digits of the text: the fixed point depends on them.")
 def constants_rounded(grad_output, x):
     return grad_output * 1.05 * _slope(x, 1.67)
+
+
+@SELU_BACKWARD.add(
+    "four decimals of the constants are not enough. Use SELU_SCALE and SELU_ALPHA of the text."
+)
+def four_decimals(grad_output, x):
+    return grad_output * 1.0507 * _slope(x, 1.6733)

@@ -26,6 +26,8 @@ def _probes(seed: int) -> dict[str, Probe]:
         "conv3d": probe(5, 2, 2, 3, 4),
         "bias": RefusalProbe((6,)),
         "number": RefusalProbe(()),
+        "one input": probe(4, 1, 2, 3),
+        "strided": CallProbe({"tensor": draw.normal(5, 3).T}, FANS),
     }
 
 
@@ -43,11 +45,13 @@ CALCULATE_FAN_IN_AND_FAN_OUT = Exercise(
         Aspect("ValueError for a bias (1 dimension)", "dense", "bias", ("raises",)),
         Aspect("a single output", "dense", "one output", FANS, hidden=True),
         Aspect("as many inputs as outputs", "dense", "square", FANS, hidden=True),
+        Aspect("a tensor that is not contiguous", "dense", "strided", FANS, hidden=True),
         Aspect("ValueError for a number (0 dimensions)", "dense", "number", ("raises",), hidden=True),
         Aspect("fan_in of a convolution", "conv", "conv", ("fan_in",)),
         Aspect("fan_out of a convolution", "conv", "conv", ("fan_out",)),
         Aspect("one kernel axis (Conv1d)", "conv", "conv1d", FANS, hidden=True),
         Aspect("three kernel axes (Conv3d)", "conv", "conv3d", FANS, hidden=True),
+        Aspect("a convolution with a single input", "conv", "one input", FANS, hidden=True),
     ),
     misconceptions=tuple(MISTAKES),
     shortcuts=("calculate_fan_in_and_fan_out", "calculate_correct_fan"),

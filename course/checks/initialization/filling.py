@@ -16,11 +16,13 @@ from course.checks.probes.drawing import OTHER_SEED, SAME_SEED, FillProbe, Refus
 
 DENSE, CONV, CONV1D = (30, 50), (8, 5, 3, 4), (8, 12, 5)
 """Fans 50 and 30, 60 and 96, 60 and 40: far enough apart for the tolerance of 4 %."""
+SHAPES = {"conv": CONV, "conv1d": CONV1D, "odd": (30, 51)}
+"""First word of a probe's name → its shape, if it is not DENSE. The mean of the odd fans is 40.5."""
 
 
 def _probe(name: str, seed: int, options: Mapping[str, Any]) -> FillProbe:
     """A probe that draws enough numbers; its name says into what."""
-    shape = CONV1D if name == "conv1d" else CONV if name.startswith("conv") else DENSE
+    shape = SHAPES.get(name.partition(",")[0], DENSE)
     return FillProbe(
         shape,
         options,
@@ -32,6 +34,15 @@ def _probe(name: str, seed: int, options: Mapping[str, Any]) -> FillProbe:
     )
 
 
+def place_probes(seed: int) -> dict[str, Probe]:
+    """Probes of how a tensor is filled, for the aspects `PLACE`."""
+    plain = "a plain tensor, under torch.no_grad()"
+    return {
+        "parameter": FillProbe((5, 7), seed=seed, parameter=True, note="an nn.Parameter"),
+        "plain": FillProbe((5, 7), seed=seed, grad_enabled=False, note=plain),
+    }
+
+
 def filling_probes(variants: Mapping[str, Mapping[str, Any]]) -> Callable[[int], dict[str, Probe]]:
     """Probes of an initializer: name → options, and those that every initializer has."""
     named = {"dense": {}, "conv": {}, **variants, "conv1d": {}, "float32": {}, "strided": {}}
@@ -41,7 +52,7 @@ def filling_probes(variants: Mapping[str, Mapping[str, Any]]) -> Callable[[int],
             name: _probe(name, 1000 * seed + place, options)
             for place, (name, options) in enumerate(named.items())
         }
-        return {**drawn, "parameter": FillProbe((5, 7), seed=seed, parameter=True, note="an nn.Parameter")}
+        return {**drawn, **place_probes(seed)}
 
     return probes
 
@@ -97,6 +108,8 @@ PLACE = (
     Aspect("an nn.Parameter, and no graph is left", _P, "parameter", ("graph", "grad mode")),
     Aspect("the same seed gives the same numbers", _P, "parameter", (SAME_SEED,)),
     Aspect("another seed gives other numbers", _P, "parameter", (OTHER_SEED,)),
+    Aspect("a plain tensor asks for no gradient", _P, "plain", ("requires_grad",), hidden=True),
+    Aspect("gradients stay switched off", _P, "plain", ("grad mode",), hidden=True),
 )
 """How a tensor is filled, whatever with."""
 
@@ -160,8 +173,9 @@ _HE = {
     "fan_out": {"mode": "fan_out"},
     "relu": {"a": 0.7, "nonlinearity": "relu"},
     "linear": {"nonlinearity": "linear"},
-    "tanh": {"nonlinearity": "tanh"},
+    "tanh": {"a": 0.7, "nonlinearity": "tanh"},
     "conv, fan_out": {"a": 2.0, "mode": "fan_out"},
+    "selu": {"nonlinearity": "selu"},
 }
 _HE_SIGNATURE = 'tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"'
 
@@ -179,7 +193,8 @@ KAIMING_UNIFORM = _exercise(
         bound("mode fan_out", "fan_out"),
         bound("nonlinearity linear", "linear"),
         bound("nonlinearity relu, where a does not count", "relu", hidden=True),
-        bound("nonlinearity tanh", "tanh", hidden=True),
+        bound("nonlinearity tanh, where a does not count", "tanh", hidden=True),
+        bound("nonlinearity selu", "selu", hidden=True),
         bound("a convolution with a and fan_out", "conv, fan_out", hidden=True),
     ),
     kaiming_mistakes.KAIMING_UNIFORM,
@@ -198,7 +213,8 @@ KAIMING_NORMAL = _exercise(
         std("mode fan_out", "fan_out"),
         std("nonlinearity linear", "linear"),
         std("nonlinearity relu, where a does not count", "relu", hidden=True),
-        std("nonlinearity tanh", "tanh", hidden=True),
+        std("nonlinearity tanh, where a does not count", "tanh", hidden=True),
+        std("nonlinearity selu", "selu", hidden=True),
         std("a convolution with a and fan_out", "conv, fan_out", hidden=True),
         TAIL,
     ),
@@ -252,6 +268,7 @@ _SCALING = {
     "all": {"scale": 0.3, "mode": "fan_avg", "distribution": "uniform"},
     "conv, all": {"scale": 2.0, "mode": "fan_avg", "distribution": "uniform"},
     "conv, fan_out": {"scale": 2.0, "mode": "fan_out"},
+    "odd, all": {"mode": "fan_avg", "distribution": "uniform"},
 }
 
 
@@ -259,6 +276,7 @@ def _scaling_probes(seed: int) -> dict[str, Probe]:
     return {
         **filling_probes(_SCALING)(seed),
         "mode": RefusalProbe((3, 4), {"mode": "fan_on"}, note='mode="fan_on"'),
+        "short mode": RefusalProbe((3, 4), {"mode": "fan"}, note='mode="fan"'),
         "distribution": RefusalProbe((3, 4), {"distribution": "norm"}, note='distribution="norm"'),
         "bias": RefusalProbe((4,)),
     }
@@ -283,7 +301,9 @@ VARIANCE_SCALING = Exercise(
         std("standard deviation, convolution", "conv"),
         bound("a convolution and all three arguments", "conv, all", hidden=True),
         std("a convolution and fan_out", "conv, fan_out", hidden=True),
+        bound("fans with an odd sum, fan_avg", "odd, all", hidden=True),
         Aspect("ValueError for an unknown mode", _D, "mode", ("raises",)),
+        Aspect("ValueError for a part of a mode's name", _D, "short mode", ("raises",), hidden=True),
         Aspect("ValueError for an unknown distribution", _D, "distribution", ("raises",)),
         Aspect("ValueError for a bias (1 dimension)", _D, "bias", ("raises",), hidden=True),
         TAIL,

@@ -68,6 +68,14 @@ def add_ways_of_filling(mistakes: Mistakes, right: Fill) -> None:
         return right(tensor.requires_grad_(False), *args, **options)
 
     @mistakes.add(
+        "every tensor asks for a gradient after you, also one that did not. "
+        "Leave requires_grad alone: `with torch.no_grad():`.",
+        "2.5",
+    )
+    def requires_grad_switched_on(tensor, *args, **options):
+        return right(tensor.requires_grad_(False), *args, **options).requires_grad_(True)
+
+    @mistakes.add(
         "tensor.data = ... gives the tensor new memory. Fill the memory that it has: copy_, normal_."
     )
     def memory_replaced(tensor, *args, **options):
@@ -80,6 +88,16 @@ def add_ways_of_filling(mistakes: Mistakes, right: Fill) -> None:
     def gradients_switched_off(tensor, *args, **options):
         torch.set_grad_enabled(False)
         return right(tensor, *args, **options)
+
+    @mistakes.add(
+        "set_grad_enabled(True) switches gradients on, also for a caller who had them off. "
+        "Use `with torch.no_grad():`.",
+        "2.5",
+    )
+    def gradients_switched_on(tensor, *args, **options):
+        right(tensor, *args, **options)
+        torch.set_grad_enabled(True)
+        return tensor
 
     @mistakes.add("every call gives the same numbers: you seed inside. Leave the seed to the caller.")
     def seeded_inside(tensor, *args, **options):

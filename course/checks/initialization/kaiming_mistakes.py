@@ -18,6 +18,16 @@ def _he_std(tensor, a, mode, nonlinearity):
     return nn.init.calculate_gain(nonlinearity, a) / math.sqrt(fan_in if mode == "fan_in" else fan_out)
 
 
+_OTHER = {"fan_in": "fan_out", "fan_out": "fan_in"}
+_TABLE = "your own table has no gain for this nonlinearity. nn.init.calculate_gain knows them all."
+_TABLED = {"selu": "linear"}
+"""Where a table lacks a gain, 1 is taken, which is that of a straight line."""
+
+
+def _leaky_if(a, nonlinearity):
+    return "leaky_relu" if a else nonlinearity
+
+
 @KAIMING_UNIFORM.add("the bound is sqrt(3) times the standard deviation: gain * sqrt(3 / n).")
 def std_as_bound(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
     return uniform(tensor, _he_std(tensor, a, mode, nonlinearity))
@@ -33,9 +43,30 @@ def mode_ignored(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
     return uniform(tensor, math.sqrt(3) * _he_std(tensor, a, "fan_in", nonlinearity))
 
 
+@KAIMING_UNIFORM.add("fan_in and fan_out are exchanged: the shape of a weight is (out, in, ...).", "2.4")
+def fans_exchanged(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+    return uniform(tensor, math.sqrt(3) * _he_std(tensor, a, _OTHER[mode], nonlinearity))
+
+
 @KAIMING_UNIFORM.add("nonlinearity is ignored: each has its own gain, see nn.init.calculate_gain.")
 def nonlinearity_ignored(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
     return uniform(tensor, math.sqrt(3) * _he_std(tensor, a, mode, "leaky_relu"))
+
+
+@KAIMING_UNIFORM.add("a counts for leaky_relu only. The gain of another nonlinearity has no slope in it.")
+def slope_for_all(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+    return uniform(tensor, math.sqrt(3) * _he_std(tensor, a, mode, _leaky_if(a, nonlinearity)))
+
+
+@KAIMING_UNIFORM.add(_TABLE)
+def gain_not_in_the_table(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+    return uniform(tensor, math.sqrt(3) * _he_std(tensor, a, mode, _TABLED.get(nonlinearity, nonlinearity)))
+
+
+@KAIMING_UNIFORM.add("the root of n is missing: the bound is gain * sqrt(3 / n).")
+def root_missing(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+    gain = nn.init.calculate_gain(nonlinearity, a)
+    return uniform(tensor, math.sqrt(3) * _he_std(tensor, a, mode, nonlinearity) ** 2 / gain)
 
 
 @KAIMING_UNIFORM.add("the 2 is missing: relu throws half of the variance away, so gain**2 is 2 (for a = 0).")
@@ -104,9 +135,24 @@ def mode_ignored(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
     return normal(tensor, _he_std(tensor, a, "fan_in", nonlinearity))
 
 
+@KAIMING_NORMAL.add("fan_in and fan_out are exchanged: the shape of a weight is (out, in, ...).", "2.4")
+def fans_exchanged(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+    return normal(tensor, _he_std(tensor, a, _OTHER[mode], nonlinearity))
+
+
 @KAIMING_NORMAL.add("nonlinearity is ignored: each has its own gain, see nn.init.calculate_gain.")
 def nonlinearity_ignored(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
     return normal(tensor, _he_std(tensor, a, mode, "leaky_relu"))
+
+
+@KAIMING_NORMAL.add("a counts for leaky_relu only. The gain of another nonlinearity has no slope in it.")
+def slope_for_all(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+    return normal(tensor, _he_std(tensor, a, mode, _leaky_if(a, nonlinearity)))
+
+
+@KAIMING_NORMAL.add(_TABLE)
+def gain_not_in_the_table(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+    return normal(tensor, _he_std(tensor, a, mode, _TABLED.get(nonlinearity, nonlinearity)))
 
 
 @KAIMING_NORMAL.add("the 2 is missing: relu throws half of the variance away, so gain**2 is 2 (for a = 0).")

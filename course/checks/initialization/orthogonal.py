@@ -7,7 +7,7 @@ from torch import nn
 
 from course.checks.framework import Aspect, Exercise, Probe
 from course.checks.initialization import statistics
-from course.checks.initialization.filling import FILLED, PLACE
+from course.checks.initialization.filling import FILLED, PLACE, place_probes
 from course.checks.initialization.orthogonal_mistakes import ORTHOGONAL as MISTAKES
 from course.checks.probes.drawing import FillProbe, RefusalProbe
 
@@ -29,8 +29,8 @@ def _probes(seed: int) -> dict[str, Probe]:
         "many": probe(2, 2, draws=statistics.MATRICES),
         "many tall": probe(4, 2, draws=statistics.MATRICES),
         "many wide": probe(2, 4, draws=statistics.MATRICES),
-        "parameter": FillProbe((5, 7), seed=seed, parameter=True, note="an nn.Parameter"),
         "bias": RefusalProbe((4,)),
+        **place_probes(seed),
     }
 
 

@@ -46,6 +46,12 @@ def maximum_taken(x, weight):
     return torch.maximum(x, _per_channel(weight, x) * x)
 
 
+@PRELU.add("the sign of the output decides in your code. A slope may be negative: ask for x > 0.")
+def sign_of_output(x, weight):
+    y = _per_channel(weight, x) * x
+    return torch.where(y > 0, x, y)
+
+
 @PRELU.add("the slope is on the wrong side: positive numbers stay, negative ones are multiplied by it.")
 def wrong_side(x, weight):
     return torch.where(x > 0, _per_channel(weight, x) * x, x)
@@ -113,6 +119,13 @@ def nothing_leaks(grad_output, x, weight):
 def one_at_zero(grad_output, x, weight):
     grad_x = torch.where(x >= 0, grad_output, _per_channel(weight, x) * grad_output)
     return grad_x, _right(grad_output, x, weight)[1]
+
+
+@PRELU_BACKWARD.add("the sign of the output decides in your code. A slope may be negative: ask for x > 0.")
+def sign_of_output(grad_output, x, weight):
+    opened = torch.where(x > 0, x, _per_channel(weight, x) * x) > 0
+    grad_x = torch.where(opened, grad_output, _per_channel(weight, x) * grad_output)
+    return grad_x, _sum(torch.where(opened, 0, grad_output * x), weight)
 
 
 @PRELU_BACKWARD.add("grad_x: you multiply by prelu(x), the value. The slope is 1 or weight.")

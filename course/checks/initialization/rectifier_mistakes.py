@@ -101,6 +101,13 @@ def input_changed(grad_output, x):
 
 # --- leaky_relu ---------------------------------------------------------------------------------------------
 
+_SIGN_OF_OUTPUT = (
+    "the sign of the output decides in your code. With a slope of 0 or below it says nothing about x: "
+    "ask for x > 0."
+)
+_ZERO_REPLACED = "`negative_slope or 0.01` makes 0.01 of a slope of 0. Use the argument as it is."
+_MINUS_LOST = "the slope has lost its minus (abs?). A negative negative_slope stays negative."
+
 
 @LEAKY_RELU.add("the slope is 0.01 whatever the argument says. Use negative_slope.")
 def slope_fixed(x, negative_slope=0.01):
@@ -112,6 +119,21 @@ def slope_fixed(x, negative_slope=0.01):
 )
 def maximum_taken(x, negative_slope=0.01):
     return torch.maximum(x, negative_slope * x)
+
+
+@LEAKY_RELU.add(_SIGN_OF_OUTPUT)
+def sign_of_output(x, negative_slope=0.01):
+    return torch.where(negative_slope * x > 0, x, negative_slope * x)
+
+
+@LEAKY_RELU.add(_ZERO_REPLACED)
+def zero_replaced(x, negative_slope=0.01):
+    return torch.where(x > 0, x, (negative_slope or 0.01) * x)
+
+
+@LEAKY_RELU.add(_MINUS_LOST)
+def minus_lost(x, negative_slope=0.01):
+    return torch.where(x > 0, x, abs(negative_slope) * x)
 
 
 @LEAKY_RELU.add("the slope is on the wrong side: positive numbers stay, negative ones are multiplied by it.")
@@ -166,6 +188,29 @@ def slope_fixed(grad_output, x, negative_slope=0.01):
 )
 def one_at_zero(grad_output, x, negative_slope=0.01):
     return torch.where(x >= 0, grad_output, negative_slope * grad_output)
+
+
+@LEAKY_RELU_BACKWARD.add(_SIGN_OF_OUTPUT)
+def sign_of_output(grad_output, x, negative_slope=0.01):
+    y = torch.where(x > 0, x, negative_slope * x)
+    return torch.where(y > 0, grad_output, negative_slope * grad_output)
+
+
+@LEAKY_RELU_BACKWARD.add(
+    "x > negative_slope * x is the wrong question when negative_slope is above 1. Ask for x > 0."
+)
+def larger_one_taken(grad_output, x, negative_slope=0.01):
+    return torch.where(x > negative_slope * x, grad_output, negative_slope * grad_output)
+
+
+@LEAKY_RELU_BACKWARD.add(_ZERO_REPLACED)
+def zero_replaced(grad_output, x, negative_slope=0.01):
+    return torch.where(x > 0, grad_output, (negative_slope or 0.01) * grad_output)
+
+
+@LEAKY_RELU_BACKWARD.add(_MINUS_LOST)
+def minus_lost(grad_output, x, negative_slope=0.01):
+    return torch.where(x > 0, grad_output, abs(negative_slope) * grad_output)
 
 
 @LEAKY_RELU_BACKWARD.add("you multiply by leaky_relu(x), the value. The slope is 1 or negative_slope.")

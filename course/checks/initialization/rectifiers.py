@@ -13,6 +13,7 @@ from course.checks.framework import SINGLE, Aspect, CallProbe, Draw, Exercise, P
 from course.checks.initialization import prelu_mistakes
 from course.checks.initialization import rectifier_mistakes as mistakes
 from course.checks.initialization.common import (
+    AUTOGRAD,
     FORWARD,
     apart,
     autograd,
@@ -46,7 +47,7 @@ RELU_BACKWARD = Exercise(
     probes=backward_probes,
     aspects=backward(smooth=False),
     misconceptions=tuple(mistakes.RELU_BACKWARD),
-    shortcuts=("relu_backward", "threshold_backward", "autograd"),
+    shortcuts=("relu_backward", "threshold_backward", *AUTOGRAD),
 )
 
 
@@ -55,7 +56,7 @@ RELU_BACKWARD = Exercise(
 
 def _leaky_probes(seed: int) -> dict[str, Probe]:
     probes = forward_probes(seed)
-    for name, slope in (("slope", 0.3), ("steep", 1.5)):
+    for name, slope in (("slope", 0.3), ("steep", 1.5), ("negative", -0.4), ("none", 0.0)):
         note = f"negative_slope = {slope}"
         probes[name] = dataclasses.replace(probes["values"], options={"negative_slope": slope}, note=note)
     return probes
@@ -63,8 +64,14 @@ def _leaky_probes(seed: int) -> dict[str, Probe]:
 
 def _leaky_backward_probes(seed: int) -> dict[str, Probe]:
     probes = backward_probes(seed)
-    probes["slope"] = dataclasses.replace(probes["values"], options={"negative_slope": 0.3})
-    probes["slope at zero"] = dataclasses.replace(probes["zero"], options={"negative_slope": 0.3})
+    for name, source, slope in (
+        ("slope", "values", 0.3),
+        ("slope at zero", "zero", 0.3),
+        ("steep", "values", 1.5),
+        ("negative", "values", -0.4),
+        ("none", "values", 0.0),
+    ):
+        probes[name] = dataclasses.replace(probes[source], options={"negative_slope": slope})
     return probes
 
 
@@ -80,6 +87,8 @@ LEAKY_RELU = Exercise(
         *autograd("forward", smooth=False),
         Aspect("negative_slope as an argument", "forward", "slope", ("y",)),
         Aspect("a negative_slope above 1", "forward", "steep", ("y",)),
+        Aspect("a negative_slope below 0", "forward", "negative", ("y",), hidden=True),
+        Aspect("a negative_slope of 0", "forward", "none", ("y",), hidden=True),
     ),
     misconceptions=tuple(mistakes.LEAKY_RELU),
     shortcuts=("leaky_relu", "prelu", "rrelu"),
@@ -96,9 +105,12 @@ LEAKY_RELU_BACKWARD = Exercise(
         *backward(smooth=False),
         Aspect("negative_slope as an argument", "backward", "slope", ("grad_x",)),
         Aspect("the same at x = 0", "backward", "slope at zero", ("grad_x",), hidden=True),
+        Aspect("a negative_slope above 1", "backward", "steep", ("grad_x",), hidden=True),
+        Aspect("a negative_slope below 0", "backward", "negative", ("grad_x",), hidden=True),
+        Aspect("a negative_slope of 0", "backward", "none", ("grad_x",), hidden=True),
     ),
     misconceptions=tuple(mistakes.LEAKY_RELU_BACKWARD),
-    shortcuts=("leaky_relu_backward", "autograd"),
+    shortcuts=("leaky_relu_backward", *AUTOGRAD),
 )
 
 
@@ -117,8 +129,10 @@ def _slopes(draw: Draw, count: int) -> Tensor:
 def _prelu_probes(seed: int, *, backward: bool) -> dict[str, Probe]:
     draw, single = Draw(seed), Draw(seed, torch.float32)
 
-    def probe(x: Tensor, draw: Draw = draw, count: int = 1, note: str = "") -> Probe:
-        weight = _slopes(draw, count)
+    def probe(
+        x: Tensor, draw: Draw = draw, count: int = 1, slope: float | None = None, note: str = ""
+    ) -> Probe:
+        weight = _slopes(draw, count) if slope is None else torch.tensor([slope], dtype=x.dtype)
         gradient = apart(draw, *x.shape)
         if not backward:
             return CallProbe({"x": x, "weight": weight}, ("y",), grad_output=gradient, note=note)
@@ -137,6 +151,9 @@ def _prelu_probes(seed: int, *, backward: bool) -> dict[str, Probe]:
         "zero": probe(torch.zeros(3, 2, dtype=torch.float64), count=2, note="x = 0"),
         "float32": probe(apart(single, 5, 3, 2), single, count=3),
         "strided": probe(strided(apart(draw, 2, 3, 4)), count=3),
+        "volumes": probe(apart(draw, 1, 3, 2, 2, 3), count=3, note="x (1, 3, 2, 2, 3), weight (3,)"),
+        "negative": probe(apart(draw, 2, 3, 2, 2), slope=-0.5, note="x (2, 3, 2, 2), weight (1,)"),
+        "steep": probe(apart(draw, 4, 3), slope=1.5),
     }
     if not backward:
         probes["strided"] = dataclasses.replace(probes["strided"], grad_output=None)
@@ -163,6 +180,9 @@ PRELU = Exercise(
         Aspect("as many positions as channels", "forward", "sequences", ("y",), hidden=True),
         Aspect("as many examples as channels", "forward", "square", ("y",), hidden=True),
         Aspect("an input without channels", "forward", "vector", ("y",), hidden=True),
+        Aspect("one example of 5 axes", "forward", "volumes", ("y",), hidden=True),
+        Aspect("one slope, below 0, for images", "forward", "negative", ("y",), hidden=True),
+        Aspect("one slope, above 1", "forward", "steep", ("y",), hidden=True),
         Aspect("float32 input", "forward", "float32", ("y",), hidden=True, tolerance=SINGLE),
         Aspect("input that is not contiguous", "forward", "strided", ("y",), hidden=True),
         Aspect("autograd's gradient of x", "autograd", "channels", ("gradient of x",)),
@@ -192,6 +212,9 @@ PRELU_BACKWARD = Exercise(
         Aspect("as many positions as channels", _GX, "sequences", ("grad_x",), hidden=True),
         Aspect("as many examples as channels", _GX, "square", ("grad_x",), hidden=True),
         Aspect("an input without channels", _GX, "vector", ("grad_x",), hidden=True),
+        Aspect("one example of 5 axes", _GX, "volumes", ("grad_x",), hidden=True),
+        Aspect("one slope, below 0, for images", _GX, "negative", ("grad_x",), hidden=True),
+        Aspect("one slope, above 1", _GX, "steep", ("grad_x",), hidden=True),
         Aspect("float32 input", _GX, "float32", ("grad_x",), hidden=True, tolerance=SINGLE),
         Aspect("input that is not contiguous", _GX, "strided", ("grad_x",), hidden=True),
         Aspect("grad_weight, one slope per channel", _GW, "channels", ("grad_weight",)),
@@ -201,8 +224,10 @@ PRELU_BACKWARD = Exercise(
         Aspect("as many positions as channels", _GW, "sequences", ("grad_weight",), hidden=True),
         Aspect("as many examples as channels", _GW, "square", ("grad_weight",), hidden=True),
         Aspect("an input without channels", _GW, "vector", ("grad_weight",), hidden=True),
+        Aspect("one example of 5 axes", _GW, "volumes", ("grad_weight",), hidden=True),
+        Aspect("one slope, below 0, for images", _GW, "negative", ("grad_weight",), hidden=True),
         Aspect("float32 input", _GW, "float32", ("grad_weight",), hidden=True, tolerance=SINGLE),
     ),
     misconceptions=tuple(prelu_mistakes.PRELU_BACKWARD),
-    shortcuts=("prelu_backward", "prelu_kernel_backward", "autograd"),
+    shortcuts=("prelu_backward", "prelu_kernel_backward", *AUTOGRAD),
 )

@@ -9,6 +9,7 @@ import torch
 from course.checks.framework import Exercise
 from course.checks.initialization import saturating_mistakes as mistakes
 from course.checks.initialization.common import (
+    AUTOGRAD,
     FORWARD,
     autograd,
     backward,
@@ -38,7 +39,7 @@ SIGMOID_BACKWARD = Exercise(
     probes=backward_probes,
     aspects=backward(smooth=True),
     misconceptions=tuple(mistakes.SIGMOID_BACKWARD),
-    shortcuts=("sigmoid_backward", "autograd"),
+    shortcuts=("sigmoid_backward", *AUTOGRAD),
 )
 
 TANH = Exercise(
@@ -62,5 +63,5 @@ TANH_BACKWARD = Exercise(
     probes=partial(backward_probes, flat=7.5),
     aspects=backward(smooth=True),
     misconceptions=tuple(mistakes.TANH_BACKWARD),
-    shortcuts=("tanh_backward", "autograd"),
+    shortcuts=("tanh_backward", *AUTOGRAD),
 )

@@ -9,6 +9,12 @@ from course.checks.collect import Mistakes
 SIGMOID, SIGMOID_BACKWARD, TANH, TANH_BACKWARD = Mistakes(), Mistakes(), Mistakes(), Mistakes()
 
 
+_NAN = (
+    "your values are right, but autograd also goes through the branch that is not taken, "
+    "where exp is inf: 0 * inf = nan. Clamp x in each branch, so that exp gets no positive number."
+)
+
+
 # --- sigmoid ------------------------------------------------------------------------------------------------
 
 
@@ -31,6 +37,19 @@ def large_x_overflows(x):
 )
 def autograd_meets_infinity(x):
     return 1 / (1 + torch.exp(-x))
+
+
+@SIGMOID.add(_NAN)
+def branch_not_taken(x):
+    return torch.where(x >= 0, 1 / (1 + torch.exp(-x)), torch.exp(x) / (1 + torch.exp(x)))
+
+
+@SIGMOID.add(
+    "your values are right, but autograd sees a kink at 0 in |x| or clamp, and sigmoid'(0) comes out as 0.5. "
+    "It is 1/4."
+)
+def kink_at_zero(x):
+    return torch.exp(-torch.log1p(torch.exp(-x.abs())) - (-x).clamp(min=0))
 
 
 @SIGMOID.add(
@@ -169,6 +188,12 @@ def negative_x_overflows(x):
 )
 def autograd_meets_infinity(x):
     return 1 - 2 / (torch.exp(2 * x) + 1)
+
+
+@TANH.add(_NAN)
+def branch_not_taken(x):
+    right = (1 - torch.exp(-2 * x)) / (1 + torch.exp(-2 * x))
+    return torch.where(x >= 0, right, (torch.exp(2 * x) - 1) / (torch.exp(2 * x) + 1))
 
 
 @TANH.add(

@@ -101,6 +101,13 @@ def sum_for_mean(tensor, scale=1.0, mode="fan_in", distribution="normal"):
     return _right(tensor, scale / 2 if mode == "fan_avg" else scale, mode, distribution)
 
 
+@VARIANCE_SCALING.add("fan_avg is rounded down: divide with /, not with //. The mean of 3 and 4 is 3.5.")
+def mean_rounded(tensor, scale=1.0, mode="fan_in", distribution="normal"):
+    if mode == "fan_avg" and tensor.dim() > 1:
+        return _scaled(tensor, scale / int(average(tensor)), distribution)
+    return _right(tensor, scale, mode, distribution)
+
+
 @VARIANCE_SCALING.add("fan_avg is (fan_in + fan_out) / 2, not the root of their product.")
 def geometric_mean(tensor, scale=1.0, mode="fan_in", distribution="normal"):
     if mode == "fan_avg" and tensor.dim() > 1:
@@ -119,6 +126,13 @@ def fans_exchanged(tensor, scale=1.0, mode="fan_in", distribution="normal"):
 )
 def std_as_bound(tensor, scale=1.0, mode="fan_in", distribution="normal"):
     return _right(tensor, scale / 3 if distribution == "uniform" else scale, mode, distribution)
+
+
+@VARIANCE_SCALING.add("uniform: the root is missing. The bound is sqrt(3 * scale / n).")
+def root_of_bound_missing(tensor, scale=1.0, mode="fan_in", distribution="normal"):
+    if tensor.dim() < 2 or distribution != "uniform":
+        return _right(tensor, scale, mode, distribution)
+    return uniform(tensor, 3 * scale / _n(tensor, mode))
 
 
 @VARIANCE_SCALING.add(

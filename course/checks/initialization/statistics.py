@@ -76,8 +76,8 @@ TAIL = Tolerance(0.0, _TWO * math.sqrt(0.0124), "a share p has standard deviatio
 
 
 def distinct(drawn: Tensor) -> Tensor:
-    """Which share of the numbers is there once only."""
-    return torch.tensor(len(drawn.unique()) / drawn.numel(), dtype=torch.float64)
+    """Which share of the numbers is there once only, whatever their signs."""
+    return torch.tensor(len(drawn.abs().unique()) / drawn.numel(), dtype=torch.float64)
 
 
 DISTINCT = Tolerance(0.0, 0.02, "of 20,000 float32 numbers some 30 are there twice")
@@ -156,8 +156,17 @@ FOURTH_POWERS = Tolerance(
 
 def directions(weight: Tensor) -> Tensor:
     """Products of rows or columns, for a matrix that is orthogonal up to a factor: the identity."""
+    product = _products(weight)
+    return product / product.diagonal().mean()
+
+
+def unscaled(weight: Tensor) -> Tensor:
+    """The same, times the square of the factor: the identity when it is 1. Squares above 100 count as 100."""
+    return directions(weight) * _products(weight).diagonal().mean().clamp(max=100)
+
+
+def _products(weight: Tensor) -> Tensor:
     matrix = weight.flatten(1)
     if matrix.shape[0] > matrix.shape[1]:
         matrix = matrix.T
-    product = matrix @ matrix.T
-    return product / product.diagonal().mean()
+    return matrix @ matrix.T

@@ -23,13 +23,17 @@ def _conv(inputs: int, outputs: int, **options: Any) -> Part:
     return Part("Conv2d", (inputs, outputs, 3), options)
 
 
-RELU, TANH = Part("ReLU"), Part("Tanh")
+RELU, TANH, SIGMOID = Part("ReLU"), Part("Tanh"), Part("Sigmoid")
+IN_PLACE = Part("ReLU", (True,))
 DENSE = in_a_row(_linear(6, 12), RELU, _linear(12, 8), TANH, _linear(8, 3))
 CONV = in_a_row(_conv(2, 4), RELU, _conv(4, 6, stride=2, bias=False), RELU, Part("Flatten"), _linear(54, 5))
 NESTED = in_a_row(
     in_a_row(_linear(6, 9), TANH), in_a_row(in_a_row(_linear(9, 9, bias=False), TANH), _linear(9, 4))
 )
 DROPOUT = in_a_row(_linear(6, 12), RELU, Part("Dropout", (0.5,)), _linear(12, 8), RELU, _linear(8, 3))
+OVERWRITING = in_a_row(_linear(6, 12), IN_PLACE, _linear(12, 3))
+AWAKE = in_a_row(_linear(6, 12), SIGMOID, _linear(12, 16), TANH, _linear(16, 3))
+"""On zeros only its first output is constant: sigmoid(0) is 1/2."""
 
 
 def _probes(seed: int) -> dict[str, Probe]:
@@ -48,8 +52,17 @@ def _probes(seed: int) -> dict[str, Probe]:
         "dropout": probe(DROPOUT, batch(), note="a model with dropout, in training mode"),
         "evaluation": probe(DROPOUT, batch(), training=False, note="in evaluation mode"),
         "nested": probe(NESTED, batch()),
-        "zeros": probe(DENSE, torch.zeros(4, 6, dtype=torch.float64), note="a batch of zeros"),
-        "float32": probe(DENSE, batch(single), dtype=torch.float32),
+        "zeros": probe(AWAKE, torch.zeros(40, 6, dtype=torch.float64), note="a batch of zeros"),
+        "float32": probe(DENSE, 0.01 * batch(single), dtype=torch.float32, note="inputs near 0.03"),
+        "in place": probe(OVERWRITING, batch(), note="nn.ReLU(inplace=True)"),
+        "mixed": probe(
+            DROPOUT,
+            batch(),
+            evaluating=("2",),
+            frozen=("3.weight",),
+            grad_enabled=False,
+            note="called under torch.no_grad(), with a dropout in evaluation mode and a frozen weight",
+        ),
     }
 
 
@@ -65,6 +78,13 @@ def _directions(label: str, probe: str, layers: tuple[int, ...], hidden: bool = 
     return Aspect(label, _W, probe, keys, hidden, ORTHOGONAL, measure=statistics.directions)
 
 
+UNSCALED = Aspect(
+    "a layer whose output does not vary",
+    *(_W, "zeros", ("weight of layer 0",), False, ORTHOGONAL),
+    measure=statistics.unscaled,
+)
+
+
 LSUV_INIT = Exercise(
     name="lsuv_init",
     kind="function",
@@ -77,19 +97,31 @@ LSUV_INIT = Exercise(
         Aspect("variance 1 after every layer", _V, "dense", ("variance",), tolerance=VARIANCE),
         Aspect("a convolutional network", _V, "conv", ("variance",), tolerance=VARIANCE),
         Aspect("dropout is off while measuring", _V, "dropout", ("variance",), tolerance=VARIANCE),
+        Aspect(
+            "an activation that works in place",
+            *(_V, "in place", ("variance of layer 0",), False, VARIANCE),
+        ),
         Aspect("a network of networks", _V, "nested", ("variance",), hidden=True, tolerance=VARIANCE),
-        Aspect("a float32 network", _V, "float32", ("variance",), hidden=True, tolerance=VARIANCE),
+        Aspect("float32, small inputs", _V, "float32", ("variance",), hidden=True, tolerance=VARIANCE),
+        Aspect(
+            "the layer behind one whose output does not vary",
+            *(_V, "zeros", ("variance of layer 1",), True, VARIANCE),
+        ),
         Aspect("in evaluation mode", _V, "evaluation", ("variance",), hidden=True, tolerance=VARIANCE),
         _directions("weights orthogonal, up to a factor", "dense", (0, 1, 2)),
         _directions("weights of convolutions, too", "conv", (0, 1, 2)),
         Aspect("biases 0", _W, "dense", ("bias",)),
-        _directions("a layer whose output does not vary", "zeros", (0, 1, 2)),
+        UNSCALED,
         Aspect("biases 0 in a convolutional network", _W, "conv", ("bias",), hidden=True),
         _directions("a network of networks ", "nested", (0, 1, 2), hidden=True),
         Aspect("returns the model that it was given", _M, "dense", ("returned",)),
         Aspect("its parameters are the same objects, and learn", _M, "dense", ("parameters",)),
         Aspect("training mode stays on", _M, "dropout", ("mode",)),
         Aspect("evaluation mode stays on", _M, "evaluation", ("mode",), hidden=True),
+        Aspect("each module has its own mode again", _M, "mixed", ("mode",), hidden=True),
+        Aspect("a frozen weight stays frozen", _M, "mixed", ("parameters",), hidden=True),
+        Aspect("gradients stay switched off", _M, "mixed", ("grad mode",), hidden=True),
+        Aspect("the seed is left to the caller", _M, "dense", ("seed",), hidden=True),
         Aspect("no hooks, no gradients are left", _M, "dense", ("traces", "grad mode")),
         Aspect("x left as it was", _M, "dense", ("input",), hidden=True, tolerance=SINGLE),
     ),

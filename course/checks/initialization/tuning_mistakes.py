@@ -48,10 +48,17 @@ class _Lsuv:
 
     def output(self, layer, model, x):
         outputs = []
-        handle = layer.register_forward_hook(lambda module, args, output: outputs.append((args[0], output)))
+
+        def keep(module, args, output):
+            outputs.append(self.kept(args[0], output))
+
+        handle = layer.register_forward_hook(keep)
         model(x)
         handle.remove()
         return self.chosen(*outputs[-1])
+
+    def kept(self, given, output):
+        return given.clone(), output.clone()  # or an activation in place would overwrite them
 
     def chosen(self, given, output):
         return output
@@ -195,7 +202,18 @@ class measured_in_training_mode(_Lsuv):
         model.train()
 
 
-@_mistake("the model stays in evaluation mode. Put the mode back that it had: model.train(was_training).")
+@_mistake(
+    "you measure after the activation: nn.ReLU(inplace=True) has overwritten the output that you kept. "
+    "Take its variance inside the hook."
+)
+class overwritten_in_place(_Lsuv):
+    def kept(self, given, output):
+        return given, output
+
+
+@_mistake(
+    "the model stays in evaluation mode. training.evaluation_mode(model) puts every module's own mode back."
+)
 class mode_not_put_back(_Lsuv):
     def restore(self, model, before):
         pass
@@ -207,11 +225,20 @@ class always_training(_Lsuv):
         model.train()
 
 
+@_mistake(
+    "model.train(was_training) gives all modules one mode. Each gets its own back: "
+    "use training.evaluation_mode(model)."
+)
+class one_mode_for_all(_Lsuv):
+    def restore(self, model, before):
+        model.train(before[0][1])
+
+
 @_mistake("the hooks are still there: each later pass of the model runs them. Call handle.remove().")
 class hooks_left(_Lsuv):
     def output(self, layer, model, x):
         outputs = []
-        layer.register_forward_hook(lambda module, args, output: outputs.append(output))
+        layer.register_forward_hook(lambda module, args, output: outputs.append(output.clone()))
         model(x)
         return outputs[-1]
 
@@ -220,6 +247,54 @@ class hooks_left(_Lsuv):
 class divided_by_zero(_Lsuv):
     def varies(self, output):
         return True
+
+
+@_mistake(
+    "an added eps or a clamp does not help at variance 0: the weight is divided by it and becomes huge. "
+    "Divide only where the variance is above 0."
+)
+class eps_added(_Lsuv):
+    def varies(self, output):
+        return True
+
+    def spread(self, output):
+        return output.std() + 1e-8
+
+
+@_mistake("you stop at the first layer whose output does not vary. Leave that one, and go on with the next.")
+class stopped_early(_Lsuv):
+    def tune(self, layers, model, x):
+        for layer in layers:
+            output = self.output(layer, model, x)
+            if not self.varies(output):
+                break
+            self.rescale(layer, output)
+
+
+@_mistake(
+    "you measure a layer before its weight is orthogonal and its bias 0. First fill all layers, then measure."
+)
+class measured_before_filling(_Lsuv):
+    def start(self, layer):
+        pass
+
+    def rescale(self, layer, output):
+        super().start(layer)
+        super().rescale(layer, output)
+
+
+@_mistake(
+    "the biases become 0 after you have measured with them. Set them to 0 first: they change the variance."
+)
+class biases_zeroed_last(_Lsuv):
+    def start(self, layer):
+        nn.init.orthogonal_(layer.weight)
+
+    def tune(self, layers, model, x):
+        super().tune(layers, model, x)
+        for layer in layers:
+            if layer.bias is not None:
+                layer.bias.zero_()
 
 
 @_mistake(
@@ -236,6 +311,33 @@ class learning_switched_off(_Lsuv):
     def restore(self, model, before):
         super().restore(model, before)
         model.requires_grad_(False)
+
+
+@_mistake(
+    "all parameters ask for gradients afterwards, also one that was frozen. "
+    "Leave requires_grad alone, and work inside torch.no_grad()."
+)
+class frozen_ones_thawed(_Lsuv):
+    def restore(self, model, before):
+        super().restore(model, before)
+        model.requires_grad_(True)
+
+
+@_mistake(
+    "set_grad_enabled(True) switches gradients on, also for a caller who had them off. "
+    "Use `with torch.no_grad():`."
+)
+class gradients_switched_on(_Lsuv):
+    def restore(self, model, before):
+        super().restore(model, before)
+        torch.set_grad_enabled(True)
+
+
+@_mistake("you set a seed inside. Leave it to the caller: after you, all random numbers would be the same.")
+class seeded_inside(_Lsuv):
+    def layers(self, model):
+        torch.default_generator.manual_seed(3)
+        return super().layers(model)
 
 
 @LSUV_INIT.add("you return a copy. Tune the model that was given, and return it.")

@@ -24,9 +24,15 @@ from torch.overrides import TorchFunctionMode
 
 @dataclass(frozen=True)
 class StandIn:
-    """Argument of a probe: a block class of the check's own, see `block_class`."""
+    """Argument of a probe: a block class of the check's own, see `block_class`.
+
+    Args:
+        expansion: output channels for each of the block's `channels`.
+        size: of the convolution's kernel, an odd number.
+    """
 
     expansion: int
+    size: int = 3
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Outline:
 
 @dataclass(frozen=True)
 class Spread:
-    """Step of a `ModuleProbe`: how the weights of each layer are spread, and where the norms start.
+    """Step of a `ModuleProbe`: how the weights of each layer are spread, and where norms and biases start.
 
     Beside the standard deviation the share of numbers beyond 1.8 of it: 0.072 of normal numbers, none of
     uniform ones.
@@ -88,7 +94,10 @@ def block_class(stand_in: StandIn) -> type[nn.Module]:
             super().__init__()
             out_channels = channels * stand_in.expansion
             groups = math.gcd(math.gcd(in_channels, out_channels), 16)
-            self.conv = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, groups=groups, bias=False)
+            size = stand_in.size
+            self.conv = nn.Conv2d(
+                in_channels, out_channels, size, stride, padding=size // 2, groups=groups, bias=False
+            )
             self.bn = nn.BatchNorm2d(out_channels)
 
         def forward(self, x: Tensor) -> Tensor:
@@ -230,3 +239,5 @@ def _measure(module: nn.Module, step: Spread, take: Callable[[str, object], None
             take(f"{step.name}: share far out of {name}", (weight.abs() > 1.8 * std).to(std.dtype).mean())
         elif ".bn" in f".{name}":
             take(f"{step.name}: {name}", parameter)
+        else:
+            take(f"{step.name}: {name} is one number throughout", len(parameter.unique()) == 1)

@@ -89,10 +89,26 @@ def _block(kind: str, names: Mapping[str, Any], width: int, channels: int) -> tu
     return block, out
 
 
-def record(model: nn.Module, write: Callable[[str, Any], None], take: Callable[[str, object], None]) -> None:
-    """Note down what became of a network."""
+def record(
+    model: nn.Module,
+    before: Mapping[str, nn.Parameter],
+    write: Callable[[str, Any], None],
+    take: Callable[[str, object], None],
+) -> None:
+    """Note down what became of a network.
+
+    Args:
+        model: the network.
+        before: its parameters by name, as they were given.
+        write: notes down plain data.
+        take: notes down a value of the student's.
+    """
     for name, tensor in model.state_dict().items():
         take(f"afterwards: {name}", tensor)
     learns = sorted(name for name, parameter in model.named_parameters() if parameter.requires_grad)
     write("parameters that learn afterwards", learns)
+    # An optimizer that was made before trains the old ones.
+    new = sorted(name for name, parameter in model.named_parameters() if parameter is not before.get(name))
+    write("parameters that are new objects afterwards", new)
+    write("gradients are switched on afterwards", torch.is_grad_enabled())
     write("training mode afterwards", all(module.training for module in model.modules()))

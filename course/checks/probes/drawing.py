@@ -36,6 +36,7 @@ class FillProbe:
         dtype: of the tensor.
         parameter: whether the tensor is an nn.Parameter.
         strided: whether the first two axes lie in memory in the other order.
+        grad_enabled: whether the caller has gradients switched on.
         note: what the student should know.
         looks_at: beginnings of the keys under which something is written down.
     """
@@ -47,6 +48,7 @@ class FillProbe:
     dtype: torch.dtype = torch.float64
     parameter: bool = False
     strided: bool = False
+    grad_enabled: bool = True
     note: str = ""
     looks_at: tuple[str, ...] = ("",)
 
@@ -61,6 +63,9 @@ class TuneProbe:
         seed: the model's first weights, and then torch's generator, start from it.
         dtype: of the model.
         training: whether the model is in training mode.
+        evaluating: submodules that are in evaluation mode in spite of that.
+        frozen: parameters that ask for no gradient.
+        grad_enabled: whether the caller has gradients switched on.
         note: what the student should know.
         looks_at: beginnings of the keys under which something is written down.
     """
@@ -70,6 +75,9 @@ class TuneProbe:
     seed: int = 0
     dtype: torch.dtype = torch.float64
     training: bool = True
+    evaluating: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
+    grad_enabled: bool = True
     note: str = ""
     looks_at: tuple[str, ...] = ("",)
 
@@ -82,7 +90,8 @@ class ClipProbe:
         gradients: of the parameters, in order; None for a parameter without one.
         limit: the function's second argument.
         options: keyword arguments.
-        given_as: "list", "generator" or "tensor", how the parameters are passed.
+        given_as: "list", "generator", "filter" or "tensor", how the parameters are passed. A single tensor is
+            a plain one, no nn.Parameter.
         returns: name of what is returned; empty when the function returns nothing.
         dtype: of the parameters.
         note: what the student should know.
@@ -195,8 +204,10 @@ def _blank(probe: FillProbe) -> tuple[Tensor, Tensor]:
 def _observe_filling(fill: Callable[..., Any], probe: FillProbe, notes: Notes) -> None:
     seed_torch(probe.seed)
     tensor, memory = _blank(probe)
-    with notes.logged():
-        returned = fill(tensor, **probe.options)
+    with torch.set_grad_enabled(probe.grad_enabled):
+        with notes.logged():
+            returned = fill(tensor, **probe.options)
+        mode_kept = torch.is_grad_enabled() is probe.grad_enabled
     write = _unless_none(returned, notes)
     # Of the tensor that was given; one that was made instead of it is not looked at.
     drawn = [tensor.detach()]
@@ -204,7 +215,7 @@ def _observe_filling(fill: Callable[..., Any], probe: FillProbe, notes: Notes) -
     write("memory: the tensor keeps its own", tensor.data_ptr() == memory.data_ptr())
     write("requires_grad as before", tensor.requires_grad is probe.parameter)
     write("graph: none is left behind", tensor.grad_fn is None)
-    write("grad mode as before", torch.is_grad_enabled())
+    write("grad mode as before", mode_kept)
     for _ in range(probe.draws - 1):
         tensor, _ = _blank(probe)
         fill(tensor, **probe.options)
@@ -235,41 +246,60 @@ def _unless_none(returned: object, notes: Notes) -> Callable[[str, Any], None]:
 
 def _observe_tuning(tune: Callable[..., Any], probe: TuneProbe, notes: Notes) -> None:
     seed_torch(probe.seed)
-    model = make(probe.network).to(probe.dtype).train(probe.training)
+    model = _untuned(probe)
     parameters = list(model.parameters())
+    modes, learn = _modes(model), [each.requires_grad for each in parameters]
     x = probe.x.clone()
     seed_torch(probe.seed)
-    with notes.logged():
-        returned = tune(model, x)
+    with torch.set_grad_enabled(probe.grad_enabled):
+        with notes.logged():
+            returned = tune(model, x)
+        mode_kept = torch.is_grad_enabled() is probe.grad_enabled
     write = _unless_none(returned, notes)
     layers = [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
     write("returned: the model that was given", returned is model)
-    write("grad mode as before", torch.is_grad_enabled())
-    write("mode as before", all(module.training is probe.training for module in model.modules()))
+    write("grad mode as before", mode_kept)
+    write("seed: nobody sets another one", torch.default_generator.initial_seed() == probe.seed)
+    write("mode of every module as before", _modes(model) == modes)
     write("traces: hooks", sum(len(module._forward_hooks) for module in model.modules()))
     write("traces: gradients", sum(each.grad is not None for each in parameters))
     now = list(model.parameters())
     write("parameters: the ones that were there", [*map(id, now)] == [*map(id, parameters)])
-    write("parameters: they still learn", all(each.requires_grad for each in now))
+    write("parameters: they learn as before", [each.requires_grad for each in now] == learn)
     write("input x afterwards", x)
     for index, layer in enumerate(layers):
         write(f"weight of layer {index}", layer.weight)
         if layer.bias is not None:
             write(f"bias of layer {index}", layer.bias)
-    for index, output in enumerate(_outputs(layers, model, probe.x)):
-        write(f"variance of layer {index}", output.var())
+    for index, variance in enumerate(_variances(layers, model, probe.x)):
+        write(f"variance of layer {index}", variance)
 
 
-def _outputs(layers: list[nn.Module], model: nn.Module, x: Tensor) -> list[Tensor]:
-    """What each of the layers gives, in evaluation mode."""
-    outputs: dict[nn.Module, Tensor] = {}
+def _untuned(probe: TuneProbe) -> nn.Module:
+    """The probe's network, with its modes."""
+    model = make(probe.network).to(probe.dtype).train(probe.training)
+    for name in probe.evaluating:
+        model.get_submodule(name).eval()
+    for name in probe.frozen:
+        model.get_parameter(name).requires_grad_(False)
+    return model
+
+
+def _modes(model: nn.Module) -> list[bool]:
+    return [module.training for module in model.modules()]
+
+
+def _variances(layers: list[nn.Module], model: nn.Module, x: Tensor) -> list[Tensor]:
+    """The variance of what each of the layers gives, in evaluation mode."""
+    variances: dict[nn.Module, Tensor] = {}
     for module in model.modules():
         module._forward_hooks.clear()  # the student's have been counted
     for layer in layers:
-        layer.register_forward_hook(lambda module, args, output: outputs.update({module: output}))
+        # At once: an activation that works in place overwrites the output.
+        layer.register_forward_hook(lambda module, args, output: variances.update({module: output.var()}))
     with torch.no_grad():
         model.eval()(x.clone())
-    return [outputs[layer] for layer in layers]
+    return [variances[layer] for layer in layers]
 
 
 # --- Clipping -----------------------------------------------------------------------------------------------
@@ -279,13 +309,17 @@ def _observe_clipping(clip: Callable[..., Any], probe: ClipProbe, notes: Notes) 
     parameters, before = [], []
     for index, gradient in enumerate(probe.gradients):
         shape = (2, 3) if gradient is None else gradient.shape
-        parameter = nn.Parameter(torch.full(shape, index + 1.0, dtype=probe.dtype))
+        parameter = torch.full(shape, index + 1.0, dtype=probe.dtype, requires_grad=True)
+        if probe.given_as != "tensor":
+            parameter = nn.Parameter(parameter.detach())
         parameter.grad = None if gradient is None else gradient.clone()
         parameters.append(parameter)
         before.append(parameter.grad)
     given: Any = parameters
     if probe.given_as == "generator":
         given = (parameter for parameter in parameters)
+    elif probe.given_as == "filter":
+        given = filter(lambda parameter: parameter.requires_grad, parameters)
     elif probe.given_as == "tensor":
         (given,) = parameters
     with notes.logged():

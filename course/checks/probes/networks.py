@@ -58,6 +58,7 @@ class Call:
         part: name of the submodule that is passed instead of the model.
         as_list: whether the model's children are passed, as a list.
         raises: whether the call should fail; what is left behind then counts too.
+        grad_enabled: False calls it as a caller does who has switched gradients off.
         of: "model", or "returned" for the network that an earlier call returned.
     """
 
@@ -68,6 +69,7 @@ class Call:
     part: str = ""
     as_list: bool = False
     raises: bool = False
+    grad_enabled: bool = True
     of: str = "model"
 
 
@@ -107,7 +109,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Switch:
-    """Step: train(mode) on the network or a part of it."""
+    """Step: train(mode) on the network or a part of it; "train(True): returns" says what came back."""
 
     mode: bool
     part: str = ""
@@ -131,6 +133,13 @@ class Views:
     """Argument of a call: a list of functions on a batch of pictures, by their names in `VIEWS`."""
 
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Argument of a call: what gives these batches as a DataLoader does, in another order each time."""
+
+    batches: tuple[tuple[Tensor, Tensor], ...]
 
 
 @dataclass(frozen=True)
@@ -174,7 +183,7 @@ class NetworkProbe:
 
 
 RECORDS = (
-    *(NetworkProbe, Network, Part, Views),
+    *(NetworkProbe, Network, Part, Views, Loader),
     *(Call, Accumulate, Train, Evaluate, Look, Switch, Load, Duplicate),
 )
 """The dataclasses of a probe that may travel to another process."""

@@ -79,12 +79,12 @@ def shared(network: nn.Module, model: nn.Module) -> list[str]:
 
 
 def same_rows(state: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
-    """Names of matrices of which a row stands, bit by bit, in the given state under the same name."""
+    """Names of matrices and vectors with a row that stands, bit by bit, under the same name in given."""
     same = []
     with unlogged():
         for name, value in state.items():
             old = given.get(name)
-            if old is None or value.dim() != 2 or old.shape[1:] != value.shape[1:]:
+            if old is None or value.dim() not in (1, 2) or old.shape[1:] != value.shape[1:]:
                 continue
             if any(torch.equal(row, each) for row in value for each in old.to(value.dtype)):
                 same.append(cut(name))

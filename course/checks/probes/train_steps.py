@@ -10,13 +10,14 @@ Runs where the student's code lives, like `observe.py`, and knows no answer.
     NAME: wishes of ARGUMENT    whether a tensor that was passed asks for a gradient now
     NAME: gradients             parameters whose .grad is not what it was before the call
     NAME: output                what the network put out in a training step
+    train(MODE): returns        what train(MODE) of the network or of a part gave back
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ from course.checks.probes.networks import (
     Duplicate,
     Evaluate,
     Load,
+    Loader,
     Look,
     NetworkProbe,
     NetworkStep,
@@ -78,7 +80,8 @@ class _Session:
             case Call():
                 self._call(step)
             case Switch():
-                self.networks["model"].get_submodule(step.part).train(step.mode)
+                part = self.networks["model"].get_submodule(step.part)
+                self._same_module(f"train({step.mode}): returns", part.train(step.mode), part)
             case Accumulate():
                 with unlogged():
                     backpropagate(self.networks["model"](step.x.clone()), step.grad_output)
@@ -116,18 +119,19 @@ class _Session:
         target: Any = list(network.children()) if step.as_list else network.get_submodule(step.part)
         before = Snapshot(self.networks["model"])
         raised, returned = "nothing", None
-        try:
-            with notes.log.calls() if notes.log else contextlib.nullcontext():
-                returned = self.function(target, *given.values(), **step.options)
-        except NotImplementedError:
-            raise
-        except Exception as error:
-            if not step.raises:
+        with torch.set_grad_enabled(step.grad_enabled):
+            try:
+                with notes.log.calls() if notes.log else contextlib.nullcontext():
+                    returned = self.function(target, *given.values(), **step.options)
+            except NotImplementedError:
                 raise
-            raised = type(error).__name__
+            except Exception as error:
+                if not step.raises:
+                    raise
+                raised = type(error).__name__
+            notes.write(f"{name}: gradients enabled", torch.is_grad_enabled())
         if returned is None and raised == "nothing":
             notes.seen[NOTHING_RETURNED] = True
-        notes.write(f"{name}: gradients enabled", torch.is_grad_enabled())
         with torch.enable_grad():
             if step.raises:
                 notes.write(f"{name}: raises", raised)
@@ -147,8 +151,7 @@ class _Session:
             return
         match step.returns:
             case "module":
-                same = "the module itself" if returned is target else "another module"
-                notes.write(key, same if isinstance(returned, nn.Module) else instead(returned, "the module"))
+                self._same_module(key, returned, target)
             case "model":
                 if not isinstance(returned, nn.Module):
                     for each in (key, f"{step.name}: a model"):
@@ -163,6 +166,7 @@ class _Session:
                 notes.take(key, returned)
                 if isinstance(returned, Tensor):
                     notes.write(f"{step.name}: asks for a gradient", returned.requires_grad)
+                    notes.write(f"{step.name}: from inference mode", returned.is_inference())
             case "names":
                 good = isinstance(returned, list | tuple) and all(type(each) is str for each in returned)
                 notes.write(
@@ -174,6 +178,10 @@ class _Session:
                 notes.write(key, numbers(returned, self.probe.dtype))
             case "groups":
                 self._groups(step, returned)
+
+    def _same_module(self, key: str, returned: Any, module: nn.Module) -> None:
+        same = "the module itself" if returned is module else "another module"
+        self.notes.write(key, same if isinstance(returned, nn.Module) else instead(returned, "the module"))
 
     def _groups(self, step: Call, returned: Any) -> None:
         """Parameter groups: the names in each, and the learning rates."""
@@ -256,12 +264,28 @@ def _descend(network: nn.Module, lr: float, weight_decay: float = 0.1) -> None:
             parameter -= lr * (parameter.grad + weight_decay * parameter)
 
 
+class ShufflingLoader:
+    """Batches that begin with another one each time, as those of a DataLoader that shuffles."""
+
+    def __init__(self, batches: list[tuple[Tensor, Tensor]]) -> None:
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        self._batches = [*self._batches[1:], self._batches[0]]
+        return iter(self._batches)
+
+
 def _handed_over(value: Any) -> Any:
     """An argument as the student's function gets it: tensors as copies, tuples of batches as lists."""
     if isinstance(value, Tensor):
         return value.clone()
     if isinstance(value, Views):
         return [VIEWS[name] for name in value.names]
+    if isinstance(value, Loader):
+        return ShufflingLoader(_handed_over(value.batches))
     if isinstance(value, tuple):
         return [tuple(_handed_over(item) for item in pair) for pair in value]
     return value

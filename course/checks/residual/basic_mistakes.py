@@ -39,6 +39,34 @@ class first_convolution_twice(Basic):
         return self.bn2(self.conv1(torch.relu(self.bn1(self.conv1(x)))))
 
 
+# Where the stride is 1, nothing tells which of the two it is.
+_SHRINKS = (
+    "conv1 or conv2 makes the picture smaller, so that x cannot be added. Both are 3×3 convolutions with "
+    "padding=1."
+)
+
+
+@_mistake(_SHRINKS)
+class first_without_padding(Basic):
+    def make_branch(self, before: int, after: int, stride: int) -> None:
+        super().make_branch(before, after, stride)
+        self.conv1.padding = (0, 0)
+
+
+@_mistake(_SHRINKS)
+class second_without_padding(Basic):
+    def make_branch(self, before: int, after: int, stride: int) -> None:
+        super().make_branch(before, after, stride)
+        self.conv2.padding = (0, 0)
+
+
+@_mistake("conv2 is made for in_channels. It follows conv1, so out_channels come in.")
+class second_takes_in_channels(Basic):
+    def make_branch(self, before: int, after: int, stride: int) -> None:
+        super().make_branch(before, after, stride)
+        self.conv2 = self.conv(before, after, 3)
+
+
 @_mistake("the stride is on the second convolution. The first one has it.")
 class stride_on_the_second(Basic):
     def make_branch(self, before: int, after: int, stride: int) -> None:

@@ -22,7 +22,7 @@ from course.checks.framework import (
     Probe,
     Reload,
 )
-from course.checks.probes.building import Fill, Outline
+from course.checks.probes.building import Fill, Outline, Spread
 from course.checks.residual.basic_mistakes import BASIC
 from course.checks.residual.bottleneck_mistakes import BOTTLENECK
 from course.residual import BasicBlock, Bottleneck
@@ -77,7 +77,7 @@ def _probes(seed: int, convs: int, expansion: int) -> dict[str, Probe]:
     zeroed = Fill(seed, branch, {f"{last}.weight": 0.0, f"{last}.bias": 0.0})
     statistics = tuple(f"{norm}.{each}" for norm in norms for each in STATISTICS)
     return {
-        "new": outline(*same),
+        "new": ModuleProbe(same, (Outline("new", ("expansion",)), Spread("initial"))),
         "new, stride 2": outline(4, 2, 2),
         "new, other channels": outline(*other),
         "identity": block(same, 3, wide, 5, 6, projected=False),
@@ -124,6 +124,7 @@ def _probes(seed: int, convs: int, expansion: int) -> dict[str, Probe]:
         ),
         "copied": ModuleProbe(same, (filled, step, DeepCopy(), evaluation)),
         "saved": ModuleProbe((4, 3, 2), (Fill(seed), Reload(), block((4, 3, 2), 2, 4, 5, 5).steps[1])),
+        "one pixel": block((*same, 2), 2, wide, 1, 1, training=False),
     }
 
 
@@ -143,6 +144,7 @@ def _interface(*classes: str) -> tuple[Aspect, ...]:
             "a deep copy after a training step", "interface", "copied", ("output, evaluation",), hidden=True
         ),
         Aspect("a saved state_dict loads into a new block", "interface", "saved", ("output",), hidden=True),
+        Aspect("norms start at weight 1, bias 0", "interface", "new", ("initial: bn",), hidden=True),
     )
 
 
@@ -177,6 +179,7 @@ def _projected(group: str) -> tuple[Aspect, ...]:
         Aspect("stride 3", group, "stride 3", ("output", "gradient"), hidden=True),
         Aspect("pictures of one row", group, "thin", ("output",), hidden=True),
         Aspect("float32 input", group, "float32", ("output",), hidden=True, tolerance=SINGLE),
+        Aspect("one pixel with stride 2", group, "one pixel", ("output",), hidden=True),
     )
 
 

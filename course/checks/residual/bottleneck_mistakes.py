@@ -95,6 +95,20 @@ class all_1x1(Neck):
         return super().conv(before, after, 1, stride)
 
 
+@_mistake("the 1×1 convolutions have padding=1 too, so the picture grows. Only the 3×3 has padding.")
+class padding_everywhere(Neck):
+    def make_branch(self, before: int, channels: int, stride: int) -> None:
+        super().make_branch(before, channels, stride)
+        self.conv1.padding = self.conv3.padding = (1, 1)
+
+
+@_mistake("bn3 has `channels` channels. It follows conv3, which gives out 4 * channels.")
+class third_norm_too_narrow(Neck):
+    def make_branch(self, before: int, channels: int, stride: int) -> None:
+        super().make_branch(before, channels, stride)
+        self.bn3 = self.norm(channels)
+
+
 @_mistake("the ReLU after the second norm is missing: it follows bn1 and bn2.")
 class no_second_relu(Neck):
     def branch(self, x: Tensor) -> Tensor:

@@ -99,6 +99,16 @@ class no_padding(Steps):
 
 
 @_mistake(
+    "a norm is made for in_channels. It follows a convolution: it has as many channels as that gives out.",
+    "4.2",
+)
+class norm_of_the_input(Steps):
+    def make_branch(self, before: int, after: int, stride: int) -> None:
+        super().make_branch(before, after, stride)
+        self.bn1 = self.norm(before)
+
+
+@_mistake(
     "the norm comes before the convolution (a pre-activation block, He et al. 2016b). "
     "Here it is convolution, norm, ReLU.",
     "4.2",
@@ -129,6 +139,18 @@ class stride_ignored(Steps):
 
 
 # --- The norms ----------------------------------------------------------------------------------------------
+
+
+@_mistake(
+    "the last norm starts at 0 in the block itself. Let it start at 1, as torch does: only "
+    "zero_init_residual sets it to 0.",
+    "4.6",
+)
+class last_norm_starts_at_zero(Steps):
+    def make_branch(self, before: int, after: int, stride: int) -> None:
+        super().make_branch(before, after, stride)
+        last = sum(name.startswith("bn") for name in self._modules)
+        nn.init.zeros_(getattr(self, f"bn{last}").weight)
 
 
 @_mistake(

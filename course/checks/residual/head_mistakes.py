@@ -127,6 +127,13 @@ class only_the_stem_drawn(Net):
                 nn.init.kaiming_uniform_(parameter, a=5**0.5)
 
 
+@_mistake("the 1×1 convolutions keep torch's own first weights. Draw those of every nn.Conv2d.")
+class projections_not_drawn(Net):
+    def draw(self, weight: Tensor) -> None:
+        if weight.shape[2:] != (1, 1):
+            super().draw(weight)
+
+
 class _WithOwnHead(Net):
     def __init__(
         self, block: Any, layers: Sequence[int], num_classes: int = 1000, in_channels: int = 3
@@ -156,6 +163,12 @@ class head_drawn_small(_WithOwnHead):
 class head_of_zeros(_WithOwnHead):
     def draw_head(self, weight: Tensor) -> None:
         nn.init.zeros_(weight)
+
+
+@_mistake("fc's bias starts at 0. Leave fc as torch made it, weight and bias.")
+class head_bias_of_zeros(_WithOwnHead):
+    def draw_head(self, weight: Tensor) -> None:
+        nn.init.zeros_(self.fc.bias)
 
 
 @_mistake("the weights of the norms are drawn as well. They start at weight 1 and bias 0.")

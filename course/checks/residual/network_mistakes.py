@@ -108,6 +108,28 @@ class no_strides(Net):
         return 1
 
 
+class _KeepsItsSize(Net):
+    kept: int
+
+    def stride(self, index: int) -> int:
+        return 1 if index == self.kept else super().stride(index)
+
+
+@_mistake("layer2 has stride 1. layer2, layer3 and layer4 begin with stride 2.")
+class second_stage_without_stride(_KeepsItsSize):
+    kept = 1
+
+
+@_mistake("layer3 has stride 1. layer2, layer3 and layer4 begin with stride 2.")
+class third_stage_without_stride(_KeepsItsSize):
+    kept = 2
+
+
+@_mistake("layer4 has stride 1. layer2, layer3 and layer4 begin with stride 2.")
+class fourth_stage_without_stride(_KeepsItsSize):
+    kept = 3
+
+
 @_mistake("all stages have 64 channels. They double from stage to stage: 64, 128, 256, 512.")
 class channels_do_not_double(Net):
     def channels(self, index: int) -> int:
@@ -155,8 +177,14 @@ class stages_in_a_list(Net):
         return self.head(x)
 
 
-@_mistake("a stage is left out in forward. x goes through layer1, layer2, layer3 and layer4.")
+@_mistake("fc gets 256 numbers, not 512. x goes through all four stages, and layer4 has 512 channels.")
 class last_stage_skipped(Net):
     def forward(self, x: Tensor) -> Tensor:
         x = self.layer3(self.layer2(self.layer1(self.stem(x))))
         return self.head(x)
+
+
+@_mistake("layer4 has 256 channels. They double from stage to stage: 64, 128, 256, 512.")
+class last_stage_does_not_double(Net):
+    def channels(self, index: int) -> int:
+        return 64 * 2 ** min(index, 2)

@@ -35,8 +35,8 @@ STEM_DRAWN = Tolerance(
 BLOCKS_DRAWN = Tolerance(
     0.2,
     0.0,
-    "as for the stem: at most 0.021 for the 2304 weights or more of a stand-in, so 0.2 is 9.6 of these; five "
-    "comparisons, a false alarm in 1e20 checks",
+    "as for the stem: at most 0.022 for the 2048 weights or more of a stand-in, so 0.2 is 9 of these; seven "
+    "comparisons, a false alarm in 1e17 checks",
 )
 
 HEAD_DRAWN = Tolerance(
@@ -107,6 +107,7 @@ def _resnet_probes(seed: int) -> dict[str, Probe]:
                 evaluation("copy", 3, 33, 40),
             ),
         ),
+        "1×1": ModuleProbe((StandIn(1, size=1), [1, 1, 1, 1], 5, 16), (Spread("drawn"),)),
     }
 
 
@@ -150,7 +151,7 @@ RESNET = Exercise(
             "fc keeps torch's first weights",
             "initialization",
             "initial",
-            ("drawn: standard deviation of fc",),
+            ("drawn: standard deviation of fc", "drawn: fc.bias"),
             tolerance=HEAD_DRAWN,
         ),
         Aspect(
@@ -166,6 +167,22 @@ RESNET = Exercise(
             ("drawn: share far out of conv1",),
             hidden=True,
             tolerance=NORMAL,
+        ),
+        Aspect(
+            "fc uniform, as torch draws it",
+            "initialization",
+            "initial",
+            ("drawn: share far out of fc",),
+            hidden=True,
+            tolerance=NORMAL,
+        ),
+        Aspect(
+            "spread of 1×1 convolutions in the blocks",
+            "initialization",
+            "1×1",
+            ("drawn: standard deviation of layer3", "drawn: standard deviation of layer4"),
+            hidden=True,
+            tolerance=BLOCKS_DRAWN,
         ),
     ),
     misconceptions=(*STAGES, *HEAD),
@@ -188,7 +205,11 @@ def _resnet18_probes(seed: int) -> dict[str, Probe]:
             note="two pictures of 33×40 pixels",
         ),
         "by name": ModuleProbe(
-            (), (Outline("new"),), {"in_channels": 2, "num_classes": 4}, dtype=torch.float32, draws=False
+            (),
+            (Outline("new"), Spread("drawn")),
+            {"in_channels": 2, "num_classes": 4},
+            dtype=torch.float32,
+            draws=False,
         ),
     }
 
@@ -205,6 +226,13 @@ RESNET_18 = Exercise(
         Aspect("parameters that learn", "interface", "imagenet", ("new: parameters", "new: in")),
         Aspect("10 classes, 1 channel", "interface", "digits", ("new: names",)),
         Aspect("arguments by name", "interface", "by name", ("new: names",), hidden=True),
+        Aspect(
+            "norms start at weight 1, bias 0",
+            "interface",
+            "by name",
+            ("drawn: bn", "drawn: layer"),
+            hidden=True,
+        ),
         Aspect("output, evaluation mode", "forward", "digits", ("output",), tolerance=DEEP_SINGLE),
     ),
     misconceptions=tuple(RESNET_18_MISTAKES),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from course.checks.collect import Mistakes
-from course.residual import BasicBlock, Bottleneck, ResNet
+from course.residual import BasicBlock, Bottleneck, ResNet, zero_init_residual
 
 RESNET_18 = Mistakes()
 _mistake = RESNET_18.add
@@ -66,6 +66,22 @@ def class_returned(num_classes=1000, in_channels=3):
 @_mistake("the weights of the network are frozen (requires_grad is off). A new network learns.")
 def frozen(num_classes=1000, in_channels=3):
     return ResNet(BasicBlock, [2, 2, 2, 2], num_classes, in_channels).requires_grad_(False)
+
+
+@_mistake("the network is in evaluation mode. A new network trains: leave .eval() out.")
+def in_evaluation_mode(num_classes=1000, in_channels=3):
+    return ResNet(BasicBlock, [2, 2, 2, 2], num_classes, in_channels).eval()
+
+
+@_mistake(
+    "the last norm of each block starts at 0. Let it start at 1, as torch does: only zero_init_residual sets "
+    "it to 0.",
+    "4.6",
+)
+def last_norms_start_at_zero(num_classes=1000, in_channels=3):
+    model = ResNet(BasicBlock, [2, 2, 2, 2], num_classes, in_channels)
+    zero_init_residual(model)
+    return model
 
 
 @_mistake("the network is wrapped in another module, so every key has a prefix. Return the ResNet itself.")

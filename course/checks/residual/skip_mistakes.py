@@ -164,7 +164,7 @@ class projection_without_norm(Steps):
 
 
 @_mistake(
-    "downsample is the bare 1×1 convolution. It is a Sequential: downsample.0 the convolution, "
+    "`downsample.0` is missing. downsample is an nn.Sequential: downsample.0 is the 1×1 convolution, "
     "downsample.1 the norm.",
     "4.2",
 )
@@ -225,6 +225,17 @@ class projects_for_channels_only(Steps):
 class projects_when_both_change(Steps):
     def is_needed(self, before: int, after: int, stride: int) -> bool:
         return stride != 1 and before != after
+
+
+@_mistake(
+    "you compare shapes in forward. A picture of one pixel keeps its shape with stride 2, and downsample is "
+    "left out: ask `self.downsample is None`.",
+    "4.2",
+)
+class projects_by_shape(Steps):
+    def forward(self, x: Tensor) -> Tensor:
+        branch = self.branch(x)
+        return self.join(branch, x if x.shape == branch.shape else self.downsample(x))
 
 
 @_mistake("downsample does not have the block's stride, so its picture is larger than the branch's.", "4.2")

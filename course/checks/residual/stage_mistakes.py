@@ -31,6 +31,13 @@ def stride_ignored(block, in_channels, channels, blocks, stride=1):
     return nn.Sequential(block(in_channels, channels), *others)
 
 
+@_mistake("the stride is left out where the channels stay the same. The first block always gets it.")
+def stride_with_new_channels_only(block, in_channels, channels, blocks, stride=1):
+    out_channels = channels * block.expansion
+    others = [block(out_channels, channels) for _ in range(blocks - 1)]
+    return nn.Sequential(block(in_channels, channels, stride if in_channels != out_channels else 1), *others)
+
+
 @_mistake("the first block always has stride 2. It has the stride of the call; layer1 of a ResNet has 1.")
 def stride_always_two(block, in_channels, channels, blocks, stride=1):
     others = [block(channels * block.expansion, channels) for _ in range(blocks - 1)]
@@ -107,6 +114,14 @@ def module_list(block, in_channels, channels, blocks, stride=1):
 @_mistake("the list itself went into nn.Sequential. Unpack it with a star: nn.Sequential(*blocks).")
 def list_not_unpacked(block, in_channels, channels, blocks, stride=1):
     return nn.Sequential([*right_blocks(block, in_channels, channels, blocks, stride)])
+
+
+@_mistake(
+    "the others are in an nn.Sequential of their own. All blocks stand in one row: unpack them with a star."
+)
+def others_in_their_own_row(block, in_channels, channels, blocks, stride=1):
+    first, *others = right_blocks(block, in_channels, channels, blocks, stride)
+    return nn.Sequential(first, nn.Sequential(*others))
 
 
 @_mistake(

@@ -53,6 +53,7 @@ def _probes(seed: int) -> dict[str, Probe]:
             (StandIn(1), 4, 6, 2), (Fill(seed), one_step, DeepCopy(), Forward("copy", one_step.x))
         ),
         "float32": stage(2, (4, 3, 2), 2, single),
+        "same, stride 2": stage(1, (4, 4, 2), 2),
     }
 
 
@@ -79,6 +80,7 @@ MAKE_LAYER = Exercise(
         Aspect("output with stride 2 and expansion 2", "forward", "expansion 2", ("output",)),
         Aspect("gradients", "forward", "expansion 2", ("gradient",)),
         Aspect("as many channels as before", "forward", "same", ("output", "gradient"), hidden=True),
+        Aspect("as many channels as before, stride 2", "forward", "same, stride 2", ("output",), hidden=True),
         Aspect("a single block with stride 2", "forward", "one", ("output",), hidden=True),
         Aspect("four blocks with stride 1", "forward", "four", ("output",), hidden=True),
         Aspect("stride 3", "forward", "stride 3", ("output",), hidden=True),

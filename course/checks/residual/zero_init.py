@@ -52,7 +52,7 @@ ZERO_INIT_RESIDUAL = Exercise(
         ),
         Aspect("all else as it was, with BasicBlocks", "rest", "basic", ("afterwards: ",)),
         Aspect("all else as it was, with Bottlenecks", "rest", "bottleneck", ("afterwards: ",)),
-        Aspect("all of it can still learn", "rest", "basic", ("parameters that", "training")),
+        Aspect("all of it can still learn", "rest", "basic", ("parameters that", "gradients", "training")),
         Aspect("another network of BasicBlocks", "rest", "other basic", ("",), hidden=True),
         Aspect("another network of Bottlenecks", "rest", "other bottleneck", ("",), hidden=True),
     ),

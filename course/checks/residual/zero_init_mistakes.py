@@ -22,6 +22,17 @@ def _last_norm(block: nn.Module) -> nn.Module:
     return block.bn3 if isinstance(block, Bottleneck) else block.bn2
 
 
+@_mistake(
+    "the last norms keep their weight: bn2 of a BasicBlock, bn3 of a Bottleneck. Change the model itself, "
+    "not a copy of it."
+)
+def changes_a_copy(model):
+    model = copy.deepcopy(model)
+    for block in _blocks(model):
+        nn.init.zeros_(_last_norm(block).weight)
+    return model
+
+
 @_mistake("only BasicBlocks are handled. The last norm of a Bottleneck is bn3.")
 def bottleneck_forgotten(model):
     for block in _blocks(model):
@@ -71,6 +82,16 @@ def projection_too(model):
         nn.init.zeros_(_last_norm(block).weight)
         if block.downsample is not None:
             nn.init.zeros_(block.downsample[1].weight)
+
+
+@_mistake(
+    "in blocks with a projection the last norm keeps its weight. Take bn2 or bn3 by name: the last one in "
+    "block.modules() is the projection's."
+)
+def last_norm_in_the_list(model):
+    for block in _blocks(model):
+        norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
+        nn.init.zeros_(norms[-1].weight)
 
 
 @_mistake("the bias is zeroed, not the weight. With weight 1 the branch still adds its normed values.")
@@ -123,14 +144,6 @@ def frozen(model):
         nn.init.zeros_(_last_norm(block).weight).requires_grad_(False)
 
 
-@_mistake("you change a copy. The function changes the model that it is given, in place.")
-def changes_a_copy(model):
-    model = copy.deepcopy(model)
-    for block in _blocks(model):
-        nn.init.zeros_(_last_norm(block).weight)
-    return model
-
-
 @_mistake(
     "a tensor of zeros takes the parameter's place. Write into the parameter: nn.init.zeros_(bn.weight)."
 )
@@ -140,6 +153,23 @@ def parameter_replaced_by_a_tensor(model):
         size = norm.weight.shape
         del norm.weight
         norm.weight = torch.zeros(size)
+
+
+@_mistake(
+    "a new nn.Parameter takes the old one's place, which an optimizer may hold already. Write into the old "
+    "one: nn.init.zeros_(bn.weight)."
+)
+def parameter_replaced_by_a_new_one(model):
+    for block in _blocks(model):
+        norm = _last_norm(block)
+        norm.weight = nn.Parameter(torch.zeros_like(norm.weight))
+
+
+@_mistake("gradients stay switched off, so nothing learns any more. Write `with torch.no_grad():` instead.")
+def gradients_left_off(model):
+    torch.set_grad_enabled(False)
+    for block in _blocks(model):
+        _last_norm(block).weight.zero_()
 
 
 @_mistake("the running statistics are reset. Only the weight of the last norm is set.")

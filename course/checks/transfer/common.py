@@ -47,6 +47,12 @@ def rows(inputs: int = 4) -> Network:
     )
 
 
+def inside() -> Network:
+    """A network for rows (N, 4) whose head, classifier.1, is neither its last child nor its last layer."""
+    classifier = Network({"0": relu(), "1": linear(5, CLASSES)})
+    return Network({"body": block(4, 5), "classifier": classifier, "scale": linear(CLASSES, CLASSES)})
+
+
 def pictures() -> Network:
     """A small CNN for (N, 1, 4, 4): nested features, a flatten in its forward, a head that is called fc."""
     features = {

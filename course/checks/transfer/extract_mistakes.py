@@ -244,3 +244,54 @@ def gradients_stay_off(model, x, layer):
 def model_frozen(model, x, layer):
     model.requires_grad_(False)
     return _features(model, x, layer)
+
+
+@EXTRACT.add(
+    "gradients are on afterwards, also for a caller who had switched them off. "
+    "`with torch.no_grad():` restores what was before."
+)
+def gradients_switched_on(model, x, layer):
+    features = _features(model, x, layer)
+    torch.set_grad_enabled(True)
+    return features
+
+
+@EXTRACT.add(
+    "a tensor from torch.inference_mode() cannot be trained on: a linear probe on these features raises. "
+    "Use torch.no_grad()."
+)
+def in_inference_mode(model, x, layer):
+    with torch.inference_mode():
+        return _features(model, x, layer)
+
+
+@EXTRACT.add("you clean up after one kind of error only. Any exception may come: use finally.")
+def one_kind_of_error(model, x, layer):
+    seen = []
+    modes = [(module, module.training) for module in model.modules()]
+    handle = model.get_submodule(layer).register_forward_hook(
+        lambda _, inputs, output: seen.append(output.detach().clone())
+    )
+
+    def clean_up():
+        handle.remove()
+        for module, training in modes:
+            module.training = training
+
+    try:
+        model.eval()
+        with torch.no_grad():
+            model(x)
+    except RuntimeError:
+        clean_up()
+        raise
+    clean_up()
+    return seen[-1]
+
+
+@EXTRACT.add("another exception comes out than the one that was raised. With finally it goes on by itself.")
+def another_error(model, x, layer):
+    try:
+        return _features(model, x, layer)
+    except Exception as error:
+        raise RuntimeError(f"no features: {error}") from error

@@ -116,11 +116,20 @@ CONVERGED_SINGLE = Tolerance(
 )
 
 
-def _clouds(draw: Draw, per_class: tuple[int, ...], inputs: int, apart: float) -> tuple[Tensor, Tensor]:
-    """Features around a centre per class, and their labels, mixed; all lie off 0, so that a bias counts."""
+TIME_LIMIT = 30.0
+"""Seconds for one probe: 8000 steps of SGD are a right answer, and the log of what ran makes 10 s of them."""
+
+
+def _clouds(
+    draw: Draw, per_class: tuple[int, ...], inputs: int, apart: float, off: float = 1.5
+) -> tuple[Tensor, Tensor]:
+    """Features around a centre per class, and their labels, mixed; all lie off 0, so that a bias counts.
+
+    With many features, far off 0 or far apart, the bias settles slowly: plain SGD would need 10,000 steps.
+    """
     centres = draw.normal(len(per_class), inputs, std=apart)
     labels = torch.cat([torch.full((n,), c) for c, n in enumerate(per_class)])
-    features = centres[labels] + draw.normal(len(labels), inputs) + 1.5
+    features = centres[labels] + draw.normal(len(labels), inputs) + off
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(len(labels)))
     return features[order], labels[order]
 
@@ -132,15 +141,16 @@ def _probe_probes(seed: int) -> dict[str, Probe]:
         features: Tensor, labels: Tensor, note: str = "", source: Draw = draw, **options: float
     ) -> Probe:
         then = source.normal(4, features.shape[1]) + 1
-        return CallProbe({"features": features, "labels": labels}, ("layer",), options, then=then, note=note)
+        inputs = {"features": features, "labels": labels}
+        return CallProbe(inputs, ("layer",), options, then=then, time_limit=TIME_LIMIT, note=note)
 
     strong = {"weight_decay": 0.1}
     return {
         "overlapping": probe(*_clouds(draw, (7, 4, 5), 3, 1.0), "three classes that overlap", **strong),
-        "separable": probe(*_clouds(draw, (3, 3), 5, 3.0), "6 examples, separable", weight_decay=0.02),
+        "separable": probe(*_clouds(draw, (3, 3), 5, 1.0, 0.5), "6 examples, separable", **strong),
         "uneven": probe(*_clouds(draw, (12, 2), 2, 0.7), weight_decay=0.05),
         "default": probe(*_clouds(draw, (8, 6, 7, 9), 2, 0.5)),
-        "more features": probe(*_clouds(draw, (2, 2, 2), 10, 1.0), **strong),
+        "more features": probe(*_clouds(draw, (2, 2, 2), 10, 1.0, 0.5), weight_decay=0.2),
         "float32": probe(*_clouds(single, (6, 5), 3, 0.7), source=single, **strong),
     }
 
@@ -196,6 +206,18 @@ def _clear(query: Tensor, gallery: Tensor) -> bool:
     return all(bool((each.sort(dim=1).values.diff(dim=1) > 1e-3).all()) for each in (cosine, distance))
 
 
+def _far_from_0(gallery: Callable[[int, int], Tensor]) -> Tensor:
+    """Rows (40, 3) around 1e5 in float32; from above 25 rows on, torch.cdist uses a matrix product.
+
+    The 3 nearest of each of the first rows, moved by 0.25, are apart by more than float32 rounds there.
+    """
+    while True:
+        rows = (gallery(40, 3) + 1e5).float()
+        distances = (rows[:2, None] + 0.25 - rows).double().norm(dim=2).sort(dim=1).values
+        if bool((distances[:, :4].diff(dim=1) > 1e-2).all()):
+            return rows
+
+
 def _retrieve_probes(seed: int) -> dict[str, Probe]:
     draw, single = Draw(seed), Draw(seed, torch.float32)
 
@@ -220,11 +242,7 @@ def _retrieve_probes(seed: int) -> dict[str, Probe]:
     known = gallery(9, 5)
     while not _clear(known[3:6], known):
         known = gallery(9, 5)
-    far = (gallery(6, 3) + 1e5).float()
-    while not bool(
-        ((far[:2, None] + 0.25 - far).double().norm(dim=2).sort(dim=1).values.diff(dim=1) > 1e-2).all()
-    ):
-        far = (gallery(6, 3) + 1e5).float()
+    far = _far_from_0(gallery)
     return {
         "cosine": probe(
             lambda: draw.normal(4, 5) + 0.5, lambda: gallery(12, 5), 3, "4 queries, 12 rows, k = 3"
@@ -245,6 +263,9 @@ def _retrieve_probes(seed: int) -> dict[str, Probe]:
         "zero query": _exact(nothing, gallery(5, 3), 3),
         "float32": probe(lambda: single.normal(3, 4), lambda: gallery(6, 4, single), 3),
         "far": _exact(far[:2] + 0.25, far, 3, **euclidean),
+        "metric": CallProbe(
+            {"query": known[:1], "gallery": known, "k": 1}, ("indices",), {"metric": "euclid"}, raises=True
+        ),
     }
 
 
@@ -263,6 +284,7 @@ RETRIEVE_EXERCISE = Exercise(
         Aspect("queries from the gallery", "ranking", "known", INDICES),
         Aspect("the whole gallery", "ranking", "all", INDICES),
         Aspect("query and gallery as before", "ranking", "cosine", ("input",)),
+        Aspect("ValueError for an unknown metric", "ranking", "metric", ("raises",)),
         Aspect("one query, k = 1", "ranking", "one", INDICES, hidden=True),
         Aspect("more queries than rows", "ranking", "more queries", INDICES, hidden=True),
         Aspect("float32", "ranking", "float32", INDICES, hidden=True),

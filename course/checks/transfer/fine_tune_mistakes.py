@@ -19,7 +19,7 @@ class Recipe:
         model = self.prepare(model, head)
         optimizer = self.optimizer(model, head, lr, head_lr, momentum)
         self.mode(model)
-        history = []
+        batches, history = self.once(batches), []
         for _ in range(epochs):
             optimizer = self.next_epoch(optimizer, model, head, lr, head_lr, momentum)
             losses, sizes = [], []
@@ -45,6 +45,9 @@ class Recipe:
 
     def mode(self, model):
         model.train()
+
+    def once(self, batches):
+        return batches
 
     def next_epoch(self, optimizer, *_):
         return optimizer
@@ -123,6 +126,44 @@ class thaws(Recipe):
         return model.requires_grad_(True)
 
 
+@_collect(FINE_TUNE, "the head is thawed. What is frozen stays frozen, in the head too.")
+class thaws_the_head(Recipe):
+    def prepare(self, model, head):
+        model.get_submodule(head).requires_grad_(True)
+        return model
+
+
+class Named(Recipe):
+    """The head's parameters are found by their names."""
+
+    def groups(self, model, head, lr, head_lr):
+        trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        return [
+            {"params": [p for name, p in trainable if self.of_head(name, head)], "lr": head_lr},
+            {"params": [p for name, p in trainable if not self.of_head(name, head)], "lr": lr},
+        ]
+
+
+@_collect(
+    FINE_TUNE,
+    '"fc2.weight".startswith("fc") is true too, so that other layers get head_lr. '
+    "Take model.get_submodule(head).parameters().",
+)
+class names_begin_alike(Named):
+    def of_head(self, name, head):
+        return name.startswith(head)
+
+
+@_collect(
+    FINE_TUNE,
+    "`head in name` is true for other layers too, whose names hold the head's. "
+    "Take model.get_submodule(head).parameters().",
+)
+class names_hold_the_head(Named):
+    def of_head(self, name, head):
+        return head in name
+
+
 @_collect(FINE_TUNE, "the body is frozen by fine_tune itself. What trains is the caller's decision.")
 class freezes(Recipe):
     def prepare(self, model, head):
@@ -189,6 +230,16 @@ class summed_loss(Recipe):
 class optimizer_in_the_loop(Recipe):
     def next_epoch(self, optimizer, *arguments):
         return self.optimizer(*arguments)
+
+
+@_collect(
+    FINE_TUNE,
+    "the batches are put in a list before the first epoch, so that a DataLoader does not shuffle again. "
+    "Go through `batches` in each epoch.",
+)
+class one_order(Recipe):
+    def once(self, batches):
+        return list(batches)
 
 
 @_collect(FINE_TUNE, "momentum is not used: SGD(..., momentum=momentum).")

@@ -11,6 +11,7 @@ from course.checks.probes.networks import (
     Look,
     Network,
     NetworkProbe,
+    Part,
     Switch,
     Train,
 )
@@ -28,6 +29,7 @@ from course.checks.transfer.common import (
 from course.checks.transfer.freezing_mistakes import FREEZE as MISTAKES
 
 FREEZE = Call("frozen", "module", part="block1")
+UNDO = Call("undone", "module", options={"frozen": False}, part="block1")
 TWO_FROZEN = "two blocks (linear, batch norm, ReLU) and a head; block1 is frozen, then all of it is trained"
 
 
@@ -37,6 +39,11 @@ def _step(draw: Draw, name: str, switch: bool = True) -> Train:
 
 def _with_dropout() -> Network:
     body = {"linear": linear(4, 5), "dropout": dropout(), "inner": block(5, 4)}
+    return Network({"body": Network(body), "head": linear(4, CLASSES)})
+
+
+def _with_rrelu() -> Network:
+    body = {"linear": linear(4, 5), "random": Part("RReLU"), "inner": block(5, 4)}
     return Network({"body": Network(body), "head": linear(4, CLASSES)})
 
 
@@ -102,6 +109,23 @@ def _probes(seed: int) -> dict[str, Probe]:
         ),
         "copied": probe(rows(), FREEZE, Duplicate(), step, Evaluate("evaluation", draw.normal(2, 4))),
         "part": probe(rows(), FREEZE, Switch(True, "block1.norm"), _step(draw, "step", switch=False)),
+        "never frozen": probe(rows(), UNDO, step),
+        "undone in parts": probe(
+            rows(),
+            Call("frozen", "module"),
+            UNDO,
+            Call("all undone", "module", options={"frozen": False}),
+            step,
+        ),
+        "part evaluates": probe(
+            rows(),
+            Call("frozen", "module"),
+            UNDO,
+            Switch(True),
+            Switch(False),
+            _step(draw, "step", switch=False),
+        ),
+        "two modes": probe(_with_rrelu(), Call("frozen", "module", part="body"), step),
     }
 
 
@@ -127,7 +151,9 @@ FREEZE_EXERCISE = Exercise(
         Aspect("a part before the frozen one still learns", "batch-norm", "middle", ("step: ",)),
         Aspect("after train(), eval(), train()", "batch-norm", "modes", ("step: ",)),
         Aspect("after train() of a part of it", "batch-norm", "part", ("step: ",)),
+        Aspect("what train() returns", "batch-norm", "modes", ("train(",)),
         Aspect("dropout in a frozen part", "batch-norm", "dropout", ("step: ",)),
+        Aspect("other layers with two modes", "batch-norm", "two modes", ("step: ",), hidden=True),
         Aspect("a frozen batch norm by itself", "batch-norm", "one layer", ("step: ",), hidden=True),
         Aspect("a frozen CNN", "batch-norm", "pictures", ("step: ",), hidden=True),
         Aspect("a frozen network", "batch-norm", "whole", ("step: ",), hidden=True),
@@ -135,6 +161,9 @@ FREEZE_EXERCISE = Exercise(
         Aspect("undone: asks for gradients again", "undo", "undone", ("undone: returns", "afterwards: asks")),
         Aspect("undone: what a training step moves", "undo", "undone", ("step: ",)),
         Aspect("a part of a frozen network undone", "undo", "part undone", ("step: ",)),
+        Aspect("undone where nothing is frozen", "undo", "never frozen", ("undone: ", "step: ")),
+        Aspect("first a part undone, then all", "undo", "undone in parts", ("step: ",), hidden=True),
+        Aspect("eval() of a part undone", "undo", "part evaluates", ("step: ",), hidden=True),
         Aspect("frozen twice, undone once", "undo", "twice", ("step: ",), hidden=True),
         Aspect("dropout works again", "undo", "dropout undone", ("step: ",), hidden=True),
         Aspect("undone and frozen again", "undo", "frozen anew", ("step: ", "second step: "), hidden=True),

@@ -159,6 +159,18 @@ def dropout_goes_on(module, frozen=True):
 
 
 @FREEZE.add(
+    "only batch norm and dropout are kept still. Other layers have two modes too (nn.RReLU): "
+    "keep every part in evaluation mode."
+)
+def two_kinds_of_layer(module, frozen=True):
+    module.requires_grad_(not frozen)
+    for part in module.modules():
+        if isinstance(part, _BatchNorm | nn.Dropout):
+            (_hold if frozen else _release)(part)
+    return module
+
+
+@FREEZE.add(
     "no gradient passes through your frozen part (no_grad or detach), so that what lies before it cannot "
     "learn. Only its own parameters need none."
 )
@@ -202,6 +214,88 @@ def gradients_not_undone(module, frozen=True):
         return _right(module)
     for part in module.modules():
         _release(part)
+    return module
+
+
+@FREEZE.add(
+    "`del part.train` raises where nothing is frozen: there is nothing to delete. "
+    'Use part.__dict__.pop("train", None).'
+)
+def deletes_what_is_not_there(module, frozen=True):
+    module.requires_grad_(not frozen)
+    for part in module.modules():
+        if frozen:
+            _hold(part)
+        else:
+            del part.train
+    return module
+
+
+@FREEZE.add(
+    "you keep the old train() to put it back. Frozen twice, the old one is frozen too. "
+    'Undo with part.__dict__.pop("train", None).'
+)
+def keeps_the_old_train(module, frozen=True):
+    module.requires_grad_(not frozen)
+    for part in module.modules():
+        if frozen:
+            part.old_train = part.train
+            _hold(part)
+        elif hasattr(part, "old_train"):
+            part.train = part.old_train
+    return module
+
+
+@FREEZE.add(
+    "the train() of a frozen part returns nothing, so that model.eval() does not return the model. "
+    "Return the part."
+)
+def train_returns_nothing(module, frozen=True):
+    module.requires_grad_(not frozen)
+    for part in module.modules():
+        if frozen:
+            part.training = False
+            part.train = partial(_stay_silently, part)
+        else:
+            _release(part)
+    return module
+
+
+def _stay_silently(part, mode=True):
+    _stay(part, mode)
+
+
+@FREEZE.add(
+    "the frozen train() always tells the children train(True). Pass on the mode that it is given: "
+    "child.train(mode)."
+)
+def always_passes_true(module, frozen=True):
+    module.requires_grad_(not frozen)
+    for part in module.modules():
+        if frozen:
+            part.training = False
+            part.train = partial(_stay_and_train, part)
+        else:
+            _release(part)
+    return module
+
+
+def _stay_and_train(part, mode=True):
+    return _stay(part)
+
+
+@FREEZE.add(
+    "the functions made in the loop all use its last `part`: a lambda looks the variable up when it is "
+    "called. Use functools.partial(stay, part)."
+)
+def remembers_the_variable(module, frozen=True):
+    module.requires_grad_(not frozen)
+    for part in module.modules():
+        if frozen:
+            part.training = False
+            part.train = lambda mode=True: _stay(part, mode)  # noqa: B023 (the mistake)
+        else:
+            _release(part)
     return module
 
 

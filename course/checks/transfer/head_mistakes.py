@@ -50,6 +50,15 @@ def shallow_copy(model, name, num_classes):
 
 
 @REPLACE.add(
+    "the new head is wrapped in a Sequential, which changes its names (fc.0.weight). "
+    "Put the nn.Linear itself in the old one's place."
+)
+def head_in_a_sequential(model, name, num_classes):
+    new = copy.deepcopy(model)
+    return _put(new, name, nn.Sequential(_new(new.get_submodule(name), num_classes)))
+
+
+@REPLACE.add(
     "Sequential(*children[:-1], head) is another network: what forward did between the layers is lost, the "
     "names too, and the layers are shared with the given model."
 )
@@ -145,6 +154,13 @@ def last_child(model, name, num_classes):
     return new
 
 
+@REPLACE.add("you replace the last nn.Linear of the model. The head is the layer of the given name.")
+def last_linear(model, name, num_classes):
+    new = copy.deepcopy(model)
+    last = [each for each, part in new.named_modules() if isinstance(part, nn.Linear)][-1]
+    return _put(new, last, _new(new.get_submodule(last), num_classes))
+
+
 @REPLACE.add("the whole network starts anew: what the given model has learned is lost. Only the head is new.")
 def all_anew(model, name, num_classes):
     new = copy.deepcopy(model)
@@ -178,3 +194,21 @@ def sizes_swapped(model, name, num_classes):
     new = copy.deepcopy(model)
     old = new.get_submodule(name)
     return _put(new, name, nn.Linear(num_classes, old.in_features, dtype=old.weight.dtype))
+
+
+@REPLACE.add(
+    "the new head is not in the mode of the old one (a new layer is in training mode). "
+    "Use new.train(old.training)."
+)
+def mode_forgotten(model, name, num_classes):
+    new = copy.deepcopy(model)
+    return _put(new, name, _new(new.get_submodule(name), num_classes).train())
+
+
+@REPLACE.add(
+    "train(...) gives all parts of the copy one mode, and a part may have its own. "
+    "deepcopy keeps the modes: set that of the new head only."
+)
+def one_mode_for_all(model, name, num_classes):
+    new = copy.deepcopy(model)
+    return _put(new, name, _new(new.get_submodule(name), num_classes)).train(model.training)

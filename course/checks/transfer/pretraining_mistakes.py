@@ -113,6 +113,17 @@ def all_together(layers, x, steps, lr):
     return losses
 
 
+@PRETRAIN.add(
+    "finished layers ask for no gradient any more, so that nobody can fine-tune them. "
+    "no_grad for the codes is enough."
+)
+def frozen_for_good(layers, x, steps, lr):
+    losses = _stack(layers, x, steps, lr)
+    for layer in layers:
+        layer.requires_grad_(False)
+    return losses
+
+
 @PRETRAIN.add("the last layer is not trained. Each layer has its autoencoder, the last one too.")
 def last_layer_left_out(layers, x, steps, lr):
     return _stack(layers[:-1], x, steps, lr)

@@ -44,9 +44,8 @@ def dot_product(query, gallery, k, metric="cosine"):
     "only the query is divided by its length, which changes no order. The rows of the gallery need it."
 )
 def only_query_normalized(query, gallery, k, metric="cosine"):
-    if metric == "euclidean":
-        return _rank(_similarity(F.normalize(query, dim=1), gallery, metric), k)
-    return _rank(F.normalize(query, dim=1) @ gallery.T, k)
+    query = F.normalize(query, dim=1)
+    return _rank(query @ gallery.T if metric == "cosine" else _similarity(query, gallery, metric), k)
 
 
 @RETRIEVE.add("each column is normalized (dim=0). A vector is a row: dim=1.")
@@ -113,10 +112,32 @@ def flipped(query, gallery, k, metric="cosine"):
 
 @RETRIEVE.add("a zero vector gives 0 / 0 = nan, which sorts before everything. Its similarity is 0.")
 def zero_vector_nan(query, gallery, k, metric="cosine"):
-    if metric == "euclidean":
+    if metric != "cosine":
         return _rank(_similarity(query, gallery, metric), k)
     lengths = query.norm(dim=1, keepdim=True) * gallery.norm(dim=1)
     return _rank(query @ gallery.T / lengths, k)
+
+
+@RETRIEVE.add(
+    "an eps that is added to |q| |g| breaks ties: a long row comes nearer to 1 than a short one. "
+    "Use clamp(min=eps), or F.normalize."
+)
+def eps_added(query, gallery, k, metric="cosine"):
+    if metric != "cosine":
+        return _rank(_similarity(query, gallery, metric), k)
+    lengths = query.norm(dim=1, keepdim=True) * gallery.norm(dim=1)
+    return _rank(query @ gallery.T / (lengths + 1e-8), k)
+
+
+@RETRIEVE.add(
+    "x / (|x| + eps) gives long rows a larger length than short ones, which breaks ties. "
+    "Use clamp(min=eps), or F.normalize."
+)
+def eps_added_to_each(query, gallery, k, metric="cosine"):
+    if metric != "cosine":
+        return _rank(_similarity(query, gallery, metric), k)
+    query, gallery = (x / (x.norm(dim=1, keepdim=True) + 1e-8) for x in (query, gallery))
+    return _rank(query @ gallery.T, k)
 
 
 @RETRIEVE.add(
@@ -127,6 +148,35 @@ def distance_from_squares(query, gallery, k, metric="cosine"):
     if metric == "euclidean":
         squares = query.square().sum(1, keepdim=True) - 2 * query @ gallery.T + gallery.square().sum(1)
         return _rank(-squares, k)
+    return _rank(_similarity(query, gallery, metric), k)
+
+
+@RETRIEVE.add(
+    "torch.cdist multiplies matrices when there are many rows, and loses the digits of near neighbours. "
+    'Give it compute_mode="donot_use_mm_for_euclid_dist".'
+)
+def cdist_as_it_is(query, gallery, k, metric="cosine"):
+    if metric == "euclidean":
+        return _rank(-torch.cdist(query, gallery), k)
+    return _rank(_similarity(query, gallery, metric), k)
+
+
+@RETRIEVE.add(
+    "any other metric is taken for euclidean, a misspelt one too. Raise a ValueError for an unknown metric."
+)
+def any_metric(query, gallery, k, metric="cosine"):
+    return _rank(_similarity(query, gallery, "cosine" if metric == "cosine" else "euclidean"), k)
+
+
+@RETRIEVE.add("an unknown metric ends in a KeyError. Ask first whether it is known, and raise a ValueError.")
+def key_error(query, gallery, k, metric="cosine"):
+    known = {name: name for name in ("cosine", "euclidean")}
+    return _rank(_similarity(query, gallery, known[metric]), k)
+
+
+@RETRIEVE.add("assert raises an AssertionError, and python -O leaves it out. Raise a ValueError.")
+def asserted(query, gallery, k, metric="cosine"):
+    assert metric in ("cosine", "euclidean")
     return _rank(_similarity(query, gallery, metric), k)
 
 

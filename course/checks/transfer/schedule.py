@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from course import transfer as reference
 from course.checks.framework import Aspect, Draw, Exercise, Probe
-from course.checks.probes.networks import Call, Network, NetworkProbe, NetworkStep, Train
+from course.checks.probes.networks import Call, Look, Network, NetworkProbe, NetworkStep, Train
 from course.checks.transfer.common import (
     CLASSES,
     batch_norm,
@@ -42,10 +43,15 @@ def _shared() -> Network:
     return Network({**parts, "head": linear(4, CLASSES)}, shared={"second": "first"})
 
 
+def _norms() -> Network:
+    parts = {"first": linear(4, 4), "norm1": batch_norm(4), "norm2": batch_norm(4)}
+    return Network({**parts, "head": linear(4, CLASSES)})
+
+
 def _groups_probes(seed: int) -> dict[str, Probe]:
     draw = Draw(seed)
 
-    def probe(network: Network, lr: float = LR, decay: float = DECAY, **options: Any) -> Probe:
+    def probe(network: Network, lr: float = LR, decay: float = DECAY, **options: Any) -> NetworkProbe:
         call = Call("call", "groups", {"lr": lr, "decay": decay})
         return NetworkProbe(network, values(draw, network), (call,), **options)
 
@@ -61,7 +67,14 @@ def _groups_probes(seed: int) -> dict[str, Probe]:
         "shared": probe(_shared()),
         "pictures": probe(pictures(), 1e-3, 1 / 2.6),
         "no decay": probe(rows(), 0.5, 1.0),
+        "equal": _with_equal_norms(probe(_norms())),
     }
+
+
+def _with_equal_norms(probe: NetworkProbe) -> NetworkProbe:
+    """Two batch norms with the same numbers, as they have when they are new."""
+    equal = {f"norm2.{key}": probe.state[f"norm1.{key}"] for key in ("weight", "bias")}
+    return replace(probe, state={**probe.state, **equal})
 
 
 NAMES = ("call: returns",)
@@ -81,6 +94,7 @@ PARAMETER_GROUPS = Exercise(
         Aspect("frozen parameters are left out", "groups", "half frozen", NAMES),
         Aspect("a shared parameter is there once", "groups", "shared", NAMES),
         Aspect("a CNN", "groups", "pictures", NAMES, hidden=True),
+        Aspect("equal numbers are not shared parameters", "groups", "equal", NAMES, hidden=True),
         Aspect(
             "the model as before", "groups", "half frozen", ("call: moved", "call: other wishes"), hidden=True
         ),
@@ -104,6 +118,12 @@ def _deep() -> Network:
     return Network({**parts, "after": relu(), "head": linear(4, CLASSES)})
 
 
+def _dropping() -> Network:
+    """A dropout between two layers. What stands in front of all layers that train is nobody's business."""
+    parts = {"first": block(4, 5), "second": linear(5, 4), "drop": dropout()}
+    return Network({**parts, "head": linear(4, CLASSES)})
+
+
 def _unfreeze_probes(seed: int) -> dict[str, Probe]:
     draw = Draw(seed)
 
@@ -115,6 +135,7 @@ def _unfreeze_probes(seed: int) -> dict[str, Probe]:
             steps.append(Call(name, "names", {"epoch": epoch}, options))
             x = draw.normal(4, 4)
             steps.append(Train(f"step {number}, epoch {epoch}", x, draw.normal(4, CLASSES)))
+        steps.append(Look("in the end"))
         return NetworkProbe(network, values(draw, network), tuple(steps), note=note)
 
     return {
@@ -125,6 +146,7 @@ def _unfreeze_probes(seed: int) -> dict[str, Probe]:
         "resumed": probe(2),
         "two blocks": probe(0, 1, 2, 3, network=rows()),
         "every 3": probe(2, 3, 8, 9, every=3),
+        "dropout": probe(1, 2, 1, 5, network=_dropping()),
     }
 
 
@@ -177,6 +199,8 @@ GRADUAL_UNFREEZE = Exercise(
         Aspect("what a training step moves", "batch-norm", "epochs", ("step ",)),
         Aspect("what it moves, in other epochs", "batch-norm", "back", ("step ",)),
         Aspect("a network of two blocks", "batch-norm", "two blocks", ("step ",), hidden=True),
+        Aspect("dropout between layers that train", "batch-norm", "dropout", ("step ",), hidden=True),
+        Aspect("modes when all train", "batch-norm", "dropout", ("in the end: training",), hidden=True),
     ),
     misconceptions=tuple(UNFREEZE),
 )

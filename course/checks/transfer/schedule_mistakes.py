@@ -118,6 +118,20 @@ def shared_parameter_in_the_last(model, lr, decay):
     return groups
 
 
+@GROUPS.add(
+    "parameters with equal numbers are taken for one: a second new batch norm is left out. "
+    "Compare identities: id(parameter)."
+)
+def equal_is_shared(model, lr, decay):
+    layers, taken, groups = _layers(model), [], []
+    for distance, layer in zip(reversed(range(len(layers))), layers, strict=True):
+        params = [p for p in layer.parameters() if p.requires_grad and not any(map(p.equal, taken))]
+        taken += params
+        if params:
+            groups.append({"params": params, "lr": lr * decay**distance})
+    return groups
+
+
 @GROUPS.add("the groups begin with the head. They are in the order of the model: the first layer first.")
 def head_first(model, lr, decay):
     return _groups(model, lambda distance: lr * decay**distance)[::-1]
@@ -232,6 +246,43 @@ def every_ignored(model, epoch, every=1):
 @UNFREEZE.add("epoch is multiplied by every. A new layer comes every `every` epochs: divide, epoch // every.")
 def multiplied_by_every(model, epoch, every=1):
     return _thaw(model, 1 + epoch * every)
+
+
+@UNFREEZE.add("epoch % every is the remainder, so that the schedule starts again. Divide: epoch // every.")
+def remainder(model, epoch, every=1):
+    return _thaw(model, 1 + epoch % every)
+
+
+@UNFREEZE.add(
+    "layers[-0:] is the whole list, so in epoch 0 all layers train. The last 1 + epoch // every do."
+)
+def slice_of_zero(model, epoch, every=1):
+    train = _names(model)[-(epoch // every) :]
+    for name in _names(model):
+        freeze(model.get_submodule(name), name not in train)
+    return train
+
+
+@UNFREEZE.add(
+    "freeze(model) holds the model itself and its dropout too, and nobody thaws them. "
+    "Freeze the layers, one by one."
+)
+def freezes_the_model(model, epoch, every=1):
+    names = _names(freeze(model))[-(1 + epoch // every) :]
+    for name in names:
+        freeze(model.get_submodule(name), False)
+    return names
+
+
+@UNFREEZE.add(
+    "children without parameters are frozen for ever, for their names are not among those that train: "
+    "dropout stays off. Freeze layers only."
+)
+def freezes_what_is_no_layer(model, epoch, every=1):
+    train = _names(model)[-(1 + epoch // every) :]
+    for name, child in model.named_children():
+        freeze(child, name not in train)
+    return train
 
 
 @UNFREEZE.add("a ReLU or a Dropout counts as a layer. Only children that hold parameters do.")

@@ -11,7 +11,17 @@ from torch import Tensor
 from course import transfer as reference
 from course.checks.framework import SINGLE, Aspect, Draw, Exercise, Probe
 from course.checks.probes.networks import Call, Evaluate, Load, Look, Network, NetworkProbe, Train
-from course.checks.transfer.common import CLASSES, block, dropout, linear, pictures, relu, rows, values
+from course.checks.transfer.common import (
+    CLASSES,
+    block,
+    dropout,
+    inside,
+    linear,
+    pictures,
+    relu,
+    rows,
+    values,
+)
 from course.checks.transfer.extract_mistakes import EXTRACT
 from course.checks.transfer.head_mistakes import REPLACE
 
@@ -29,6 +39,13 @@ def _skipping() -> Network:
 
 def _dropping() -> Network:
     return Network({"linear": linear(4, 4), "drop": dropout(), "head": linear(4, CLASSES)})
+
+
+def _alike() -> Network:
+    """A network of which other parts have names that end or begin like "head"."""
+    first = Network({"head": linear(4, 4), "relu": relu()})
+    parts = {"first": first, "head": linear(4, 4), "head2": linear(4, 4)}
+    return Network({**parts, "last": linear(4, CLASSES)})
 
 
 def _extract_probes(seed: int) -> dict[str, Probe]:
@@ -59,6 +76,12 @@ def _extract_probes(seed: int) -> dict[str, Probe]:
         "error": probe(
             pictures(), _extract("error", wrong, "features.2", raises=True), evaluating=("features.1",)
         ),
+        # The convolution takes one picture without a batch, and batch norm raises a ValueError.
+        "other error": probe(
+            pictures(), _extract("error", image[0], "features.2", raises=True), evaluating=("features.1",)
+        ),
+        "no_grad": probe(rows(), Call("no_grad", "tensor", {"x": x, "layer": "block2"}, grad_enabled=False)),
+        "alike": probe(_alike(), _extract("alike", x, "head")),
         "float32": NetworkProbe(
             rows(),
             values(single, rows()),
@@ -88,6 +111,8 @@ EXTRACT_FEATURES = Exercise(
         Aspect("a network with a skip connection", "features", "skip", ("skip: returns", "inside: returns")),
         Aspect("a network with dropout", "features", "dropout", ("dropout: returns", "head: returns")),
         Aspect("no graph", "features", "pictures", ("features.1: asks for a gradient",)),
+        Aspect("a tensor to train on", "features", "pictures", ("features.1: from inference mode",)),
+        Aspect("parts with names like the layer's", "features", "alike", ("alike: returns",), hidden=True),
         Aspect("called twice", "features", "again", ("first: returns", "second: returns"), hidden=True),
         Aspect("a batch of one", "features", "one row", ("one row: returns",), hidden=True),
         Aspect("a model in evaluation mode", "features", "evaluating", ("evaluation: returns",), hidden=True),
@@ -103,6 +128,14 @@ EXTRACT_FEATURES = Exercise(
         Aspect("modes and hooks after an error", "no-trace", "error", ("error: modes", "error: hooks")),
         Aspect("x as before", "no-trace", "nested", ("input x",)),
         Aspect("after an error, all the rest", "no-trace", "error", _trace("error"), hidden=True),
+        Aspect(
+            "another kind of error",
+            "no-trace",
+            "other error",
+            ("error: raises", *_trace("error")),
+            hidden=True,
+        ),
+        Aspect("gradients stay off", "no-trace", "no_grad", ("no_grad: gradients enabled",), hidden=True),
         Aspect(
             "a model in evaluation mode as before",
             "no-trace",
@@ -161,8 +194,9 @@ def _replace_probes(seed: int) -> dict[str, Probe]:
         "more classes": probe(rows(), "head", x, 5),
         "without bias": probe(_without_bias(), "fc", x),
         "frozen": probe(pictures(), "fc", image, frozen=("features.0.weight", "fc.weight", "fc.bias")),
-        "mixed": probe(pictures(), "fc", image, training=False),
+        "mixed": probe(pictures(), "fc", image, evaluating=("features.1", "fc")),
         "float32": probe(rows(), "head", single.normal(3, 4), source=single, dtype=torch.float32),
+        "inside": probe(inside(), "classifier.1", x, CLASSES),
     }
 
 
@@ -188,6 +222,13 @@ REPLACE_HEAD = Exercise(
         Aspect("output of the new model", "head", "pictures", ("evaluation: output", "step: output")),
         Aspect("output, a head inside a block", "head", "deep", ("evaluation: output", "step: output")),
         Aspect("what asks for gradients", "head", "frozen", _new("asks for gradients")),
+        Aspect(
+            "a head that is not the last layer",
+            "head",
+            "inside",
+            _new("state_dict", "rows of the given model"),
+            hidden=True,
+        ),
         Aspect("modes", "head", "mixed", _new("training"), hidden=True),
         Aspect("the layers themselves", "head", "deep", _new("modules"), hidden=True),
         Aspect(

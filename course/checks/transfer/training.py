@@ -15,8 +15,8 @@ from torch import Tensor
 from course import pretraining
 from course import transfer as reference
 from course.checks.framework import Aspect, Draw, Exercise, Probe, Tolerance
-from course.checks.probes.networks import Call, Look, Network, NetworkProbe
-from course.checks.transfer.common import CLASSES, block, linear, pictures, relu, rows, values
+from course.checks.probes.networks import Call, Loader, Look, Network, NetworkProbe
+from course.checks.transfer.common import CLASSES, block, inside, linear, pictures, relu, rows, values
 from course.checks.transfer.fine_tune_mistakes import FINE_TUNE as FINE_TUNE_MISTAKES
 from course.checks.transfer.pretraining_mistakes import PRETRAIN as PRETRAIN_MISTAKES
 
@@ -34,18 +34,27 @@ def _batches(draw: Draw, *sizes: int, shape: tuple[int, ...] = (4,)) -> Batches:
     return tuple((draw.normal(n, *shape), (torch.arange(n) + n) % CLASSES) for n in sizes)
 
 
-def _inside() -> Network:
-    """A network whose head is not its last child."""
+def _alike() -> Network:
+    """A network of which other layers have names like that of its head."""
     return Network(
-        {"body": block(4, 5), "classifier": Network({"0": relu(), "1": linear(5, 3)}), "scale": linear(3, 3)}
+        {"head0": linear(4, 5), "relu": relu(), "my_head": linear(5, 4), "head": linear(4, CLASSES)}
     )
+
+
+def _without_bias() -> Network:
+    return Network({"body": block(4, 4), "head": linear(4, CLASSES, bias=False)})
 
 
 def _fine_tune_probes(seed: int) -> dict[str, Probe]:
     draw, single = Draw(seed), Draw(seed, torch.float32)
 
     def probe(
-        network: Network, head: str, batches: Batches, epochs: int = 2, source: Draw = draw, **options: Any
+        network: Network,
+        head: str,
+        batches: Batches | Loader,
+        epochs: int = 2,
+        source: Draw = draw,
+        **options: Any,
     ) -> Probe:
         rates = {"lr": options.pop("lr", 0.02), "head_lr": options.pop("head_lr", 0.2)}
         rates |= {key: options.pop(key) for key in ("momentum",) if key in options}
@@ -64,9 +73,9 @@ def _fine_tune_probes(seed: int) -> dict[str, Probe]:
         "one step": probe(
             rows(), "head", _batches(draw, 5), 1, note="one batch, one epoch; lr 0.02, head_lr 0.2"
         ),
-        "frozen": probe(rows(), "head", _batches(draw, 4, 4), frozen=block1),
+        "frozen": probe(rows(), "head", _batches(draw, 4, 4), frozen=(*block1, "head.bias")),
         "momentum": probe(rows(), "head", _batches(draw, 5, 4), 3, momentum=0.5),
-        "inside": probe(_inside(), "classifier.1", _batches(draw, 6, 4)),
+        "inside": probe(inside(), "classifier.1", _batches(draw, 6, 4)),
         "defaults": NetworkProbe(
             rows(),
             values(draw, rows()),
@@ -77,6 +86,9 @@ def _fine_tune_probes(seed: int) -> dict[str, Probe]:
         ),
         "pictures": probe(pictures(), "fc", _batches(draw, 5, 3, shape=(1, 4, 4))),
         "float32": probe(rows(), "head", _batches(single, 6, 4), source=single, dtype=torch.float32),
+        "alike": probe(_alike(), "head", _batches(draw, 6, 4)),
+        "without bias": probe(_without_bias(), "head", _batches(draw, 6, 4)),
+        "loader": probe(rows(), "head", Loader(_batches(draw, 6, 5, 4)), 3),
     }
 
 
@@ -95,12 +107,16 @@ FINE_TUNE = Exercise(
         Aspect("mean loss per example of each epoch", "history", "epochs", HISTORY),
         Aspect("losses, float32", "history", "float32", HISTORY, hidden=True, tolerance=AFTER_TRAINING),
         Aspect("losses with a part that is frozen", "history", "frozen", HISTORY, hidden=True),
+        Aspect("losses with a DataLoader that shuffles", "history", "loader", HISTORY, hidden=True),
         Aspect("the weights after one step", "training", "one step", AFTER),
         Aspect("the weights after two epochs", "training", "epochs", AFTER),
         Aspect("a frozen part", "training", "frozen", AFTER),
         Aspect("what asks for gradients", "training", "frozen", ("call: other wishes",)),
         Aspect("another momentum", "training", "momentum", AFTER),
         Aspect("a head that is not the last child", "training", "inside", AFTER),
+        Aspect("layers with names like the head's", "training", "alike", AFTER, hidden=True),
+        Aspect("a head without bias", "training", "without bias", AFTER, hidden=True),
+        Aspect("a DataLoader that shuffles", "training", "loader", AFTER, hidden=True),
         Aspect("the rates of the signature", "training", "defaults", AFTER, hidden=True),
         Aspect("a CNN", "training", "pictures", AFTER, hidden=True),
         Aspect("weights, float32", "training", "float32", AFTER, hidden=True, tolerance=AFTER_TRAINING),
@@ -149,6 +165,7 @@ PRETRAIN_LAYERWISE = Exercise(
         Aspect("the first layer", "layers", "two layers", ("after: value of layer1",)),
         Aspect("the second layer", "layers", "two layers", ("after: value of layer2",)),
         Aspect("x left as it was", "layers", "two layers", ("input x",)),
+        Aspect("what asks for gradients", "layers", "two layers", ("call: other wishes",)),
         Aspect("three layers", "layers", "three layers", AFTER, hidden=True),
         Aspect("layers that grow wider", "layers", "wide", AFTER, hidden=True),
         Aspect("float32", "layers", "float32", AFTER, hidden=True, tolerance=AFTER_TRAINING),
