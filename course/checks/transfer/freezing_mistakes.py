@@ -20,20 +20,20 @@ def _stay(part, mode=True):
     return part
 
 
-def _hold(part):
-    """Keep one submodule in evaluation mode: the part of the work that is right."""
+def _hold(part, train=_stay):
+    """Keep one submodule in evaluation mode: the part of the work that is right, with the right train."""
     part.training = False
-    part.train = partial(_stay, part)
+    part.train = partial(train, part)
 
 
 def _release(part):
     part.__dict__.pop("train", None)
 
 
-def _right(module, frozen=True):
+def _right(module, frozen=True, hold=_hold, release=_release):
     module.requires_grad_(not frozen)
     for part in module.modules():
-        (_hold if frozen else _release)(part)
+        (hold if frozen else release)(part)
     return module
 
 
@@ -222,13 +222,7 @@ def gradients_not_undone(module, frozen=True):
     'Use part.__dict__.pop("train", None).'
 )
 def deletes_what_is_not_there(module, frozen=True):
-    module.requires_grad_(not frozen)
-    for part in module.modules():
-        if frozen:
-            _hold(part)
-        else:
-            del part.train
-    return module
+    return _right(module, frozen, release=lambda part: delattr(part, "train"))
 
 
 @FREEZE.add(
@@ -251,14 +245,7 @@ def keeps_the_old_train(module, frozen=True):
     "Return the part."
 )
 def train_returns_nothing(module, frozen=True):
-    module.requires_grad_(not frozen)
-    for part in module.modules():
-        if frozen:
-            part.training = False
-            part.train = partial(_stay_silently, part)
-        else:
-            _release(part)
-    return module
+    return _right(module, frozen, hold=partial(_hold, train=_stay_silently))
 
 
 def _stay_silently(part, mode=True):
@@ -270,14 +257,7 @@ def _stay_silently(part, mode=True):
     "child.train(mode)."
 )
 def always_passes_true(module, frozen=True):
-    module.requires_grad_(not frozen)
-    for part in module.modules():
-        if frozen:
-            part.training = False
-            part.train = partial(_stay_and_train, part)
-        else:
-            _release(part)
-    return module
+    return _right(module, frozen, hold=partial(_hold, train=_stay_and_train))
 
 
 def _stay_and_train(part, mode=True):

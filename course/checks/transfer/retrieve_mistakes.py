@@ -112,10 +112,14 @@ def flipped(query, gallery, k, metric="cosine"):
 
 @RETRIEVE.add("a zero vector gives 0 / 0 = nan, which sorts before everything. Its similarity is 0.")
 def zero_vector_nan(query, gallery, k, metric="cosine"):
+    return _over_lengths(query, gallery, k, metric, eps=0.0)
+
+
+def _over_lengths(query, gallery, k, metric, eps):
     if metric != "cosine":
         return _rank(_similarity(query, gallery, metric), k)
     lengths = query.norm(dim=1, keepdim=True) * gallery.norm(dim=1)
-    return _rank(query @ gallery.T / lengths, k)
+    return _rank(query @ gallery.T / (lengths + eps), k)
 
 
 @RETRIEVE.add(
@@ -123,10 +127,7 @@ def zero_vector_nan(query, gallery, k, metric="cosine"):
     "Use clamp(min=eps), or F.normalize."
 )
 def eps_added(query, gallery, k, metric="cosine"):
-    if metric != "cosine":
-        return _rank(_similarity(query, gallery, metric), k)
-    lengths = query.norm(dim=1, keepdim=True) * gallery.norm(dim=1)
-    return _rank(query @ gallery.T / (lengths + 1e-8), k)
+    return _over_lengths(query, gallery, k, metric, eps=1e-8)
 
 
 @RETRIEVE.add(
