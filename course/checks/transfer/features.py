@@ -54,7 +54,7 @@ def _pca_probes(seed: int) -> dict[str, Probe]:
         "train itself": probe(train, train, 3),
         "one row": probe(train, train[:1] + 1, 2),
         "one component": probe(train, other, 1),
-        "all components": probe(train, other, 4),
+        "all components": probe(train, train.flip(1) + 1, 4),  # of the shape of train
         "few rows": probe(
             _spread(draw, 4, 9.0, 5.0, 3.0, 2.0, 1.0, 0.5), draw.normal(3, 6), 2, "4 rows of 6 features"
         ),
