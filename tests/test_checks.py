@@ -204,6 +204,44 @@ def test_an_endless_loop_is_stopped_even_if_it_swallows_exceptions() -> None:
     assert seen["error"] == {"trouble": "timeout", "text": "0.2 seconds", "where": ""}
 
 
+def test_a_bell_that_rings_where_python_cannot_raise_rings_again_and_is_not_told(capfd, monkeypatch) -> None:
+    """In a `__del__`, or while Python forgets a tensor: it says "Exception ignored in" and goes on."""
+
+    class Stubborn:
+        def __del__(self):
+            while True:
+                pass
+
+    def student(x, weight, bias, eps=1e-5):
+        Stubborn()
+        while True:
+            pass
+
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    probe = TRAIN.probes(0)[TRAIN.aspects[0].probe]
+    assert observe(student, probe, time_limit=0.2)["error"]["trouble"] == "timeout"
+    assert not told
+    assert not capfd.readouterr().err
+    assert sys.unraisablehook == told.append
+
+
+def test_what_else_python_could_not_raise_is_told_as_ever(monkeypatch) -> None:
+    class Broken:
+        def __del__(self):
+            raise ValueError("broken")
+
+    def student(x, weight, bias, eps=1e-5):
+        Broken()
+        return right_train(x, weight, bias, eps)
+
+    told: list[sys.UnraisableHookArgs] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    seen = observe(student, TRAIN.probes(0)[TRAIN.aspects[0].probe])
+    assert "error" not in seen
+    assert told[0].exc_type is ValueError
+
+
 def test_seconds_in_which_a_busy_machine_does_something_else_do_not_count() -> None:
     def student(x, weight, bias, eps=1e-5):
         time.sleep(0.3)  # as if another process had the core

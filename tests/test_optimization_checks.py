@@ -329,8 +329,6 @@ def test_one_example_left_over_is_trained_on_too() -> None:
         assert epochs >= 1
 
 
-# The alarm may ring while Python forgets a tensor; an error there is shown, not raised.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_slow_loop_is_stopped() -> None:
     def overfit_small_batch(model, x, y, optimizer, steps):
         while True:

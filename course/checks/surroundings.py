@@ -117,6 +117,26 @@ def _stop(*_: object) -> None:
 
 
 @contextlib.contextmanager
+def _bells_not_told() -> Iterator[None]:
+    """Say nothing of an alarm that rings where Python cannot raise, as while it forgets a tensor.
+
+    It rings again soon. Python would print "Exception ignored in" and a traceback, and that takes so long that
+    the next ring may fall into it.
+    """
+    before = sys.unraisablehook
+
+    def tell(unraisable: sys.UnraisableHookArgs) -> None:
+        if unraisable.exc_type is not OutOfTime:
+            before(unraisable)
+
+    sys.unraisablehook = tell
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+@contextlib.contextmanager
 def alarm_handled() -> Iterator[None]:
     """Get ready for many blocks that are `time_limited`: this is what takes most of the time of one."""
     global _handled
@@ -127,7 +147,8 @@ def alarm_handled() -> Iterator[None]:
     before = signal.signal(signal.SIGALRM, _stop)
     _handled = True
     try:
-        yield
+        with _bells_not_told():
+            yield
     finally:
         _handled = False
         signal.signal(signal.SIGALRM, before)
