@@ -120,8 +120,8 @@ def _stop(*_: object) -> None:
 def _bells_not_told() -> Iterator[None]:
     """Say nothing of an alarm that rings where Python cannot raise, as while it forgets a tensor.
 
-    It rings again soon. Python would print "Exception ignored in" and a traceback, which takes so long that the next
-    ring may fall into it.
+    It rings again soon. Python would print "Exception ignored in" and a traceback. That takes so long that
+    the next ring may fall into it.
     """
     before = sys.unraisablehook
 
