@@ -19,6 +19,7 @@ from course.checks.capstone.bands import BANDS, PARAMETER_BUDGET, SECONDS, band,
 from course.checks.capstone.evaluating import evaluate, task_of
 from course.checks.capstone.training_mistakes import Recipe
 from course.checks.judge import Verdict
+from course.checks.observe import observe
 from course.checks.probes import training_run
 from course.checks.render import MIME_TYPE, advice
 
@@ -34,6 +35,24 @@ class Brief(Recipe):
 
 def brief(x_train, y_train):
     return Brief()(x_train, y_train)
+
+
+def test_the_seconds_are_those_of_one_thread_however_many_cores_there_are() -> None:
+    """Threads that wait for each other use CPU time too: eight on two cores ten times as much as one."""
+    seen = []
+
+    def train(x_train, y_train):
+        seen.append(torch.get_num_threads())
+        return capstone.build_model()
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 2)
+    try:
+        observe(train, next(iter(TRAIN.probes(0).values())))
+        assert torch.get_num_threads() == threads + 2
+    finally:
+        torch.set_num_threads(threads)
+    assert seen == [1]
 
 
 class Proxy:

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from course.checks.plain import Observation, Trouble, Value, cut, trouble, type_name
 from course.checks.probes.computation import CONVOLUTIONS, Recording, Unrecordable, record
 from course.checks.probes.diary import Diary, are_probabilities
+from course.checks.probes.drawing import modes_kept
 from course.checks.probes.traces import Notes
 from course.checks.surroundings import _known_functions
 
@@ -96,7 +97,7 @@ def observe_run(function: Callable[..., Any], probe: RunProbe, notes: Notes) -> 
 def _observe_training(function: Callable[..., Any], probe: TrainProbe, notes: Notes) -> None:
     diary = Diary()
     began = time.process_time()
-    with diary.writing():
+    with modes_kept(), diary.writing():
         network = function(probe.x.clone(), probe.y.clone())
     notes.write("seconds", round(time.process_time() - began, 2))
     notes.built_by.update(_known_functions(diary.callers.values()))
