@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -225,13 +224,6 @@ def nothing_left_behind(server: Server | None) -> Iterator[None]:
     yield
     assert Path("/proc/self/mounts").read_text() == mounts
     assert (server.processes() if server else set()) == before
-
-
-def wait_until(happened) -> None:
-    deadline = time.monotonic() + 10
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 # ---- Other people and other machines -----------------------------------------------------------------------

@@ -4,13 +4,13 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 import tiny_course as tiny
 import tiny_judged
+from waiting import wait_until
 
 from autograder.release import release
 
@@ -18,13 +18,6 @@ pytestmark = pytest.mark.notebook
 
 PROGRAMS = Path(sys.executable).parent
 SLOW = "import time\ntime.sleep(0.4)\ndef double(x):\n    return 2 * x"
-
-
-def wait_until(happened, seconds=60):
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @pytest.fixture

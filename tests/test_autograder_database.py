@@ -10,7 +10,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -42,6 +41,7 @@ from graded_course import (
 from nbgrader.dbutil import ALEMBIC_DIR
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Engine
+from waiting import wait_until
 
 from autograder.bridge import nbgrader_config, open_gradebook
 from autograder.config import Course
@@ -337,13 +337,6 @@ def waiting(course: Course) -> Callable[[], bool]:
         return bool(found)
 
     return look
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def test_postgresql_keeps_a_grade_that_a_person_gives_while_a_batch_is_written(on_postgresql, monkeypatch):

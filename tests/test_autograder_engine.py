@@ -16,6 +16,7 @@ import nbformat
 import psutil
 import pytest
 import tiny_course as tiny
+from waiting import wait_until
 
 from autograder import engine, recorder
 from autograder.assignment import load_assignment
@@ -233,13 +234,6 @@ def servers_and_children(pid: int) -> list[psutil.Process]:
         if "autograder.observing.fork_server" in command_of(process):
             return [process, *process.children(recursive=True)]
     return []
-
-
-def wait_until(happened, seconds=60):
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def class_of_one(folder, notebook=None):

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -29,6 +28,7 @@ import tiny_course as tiny
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager, KernelManager
 from nbformat.v4 import new_code_cell, new_notebook
+from waiting import wait_until
 
 from autograder.bridge import open_gradebook
 from autograder.errors import ConfigError
@@ -143,13 +143,6 @@ def shared(place: Path) -> Iterator[Kernel]:
     """One warm kernel for the tests that leave it as it was."""
     with running() as kernel:
         yield kernel
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
 
 
 def has_ended(pid: int) -> bool:
@@ -418,7 +411,7 @@ def test_a_kernel_ends_with_the_program_that_wanted_it(place: Path, tmp_path: Pa
         [sys.executable, "-c", ENDLESS, str(tmp_path)], stderr=subprocess.DEVNULL, start_new_session=True
     )
     try:
-        wait_until((tmp_path / "begun").exists, 30)
+        wait_until((tmp_path / "begun").exists)
         pid = int((tmp_path / "loop").read_text())
         os.killpg(program.pid, number)  # as the terminal does it for Ctrl-C
         program.wait(20)

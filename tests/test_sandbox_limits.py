@@ -89,7 +89,7 @@ def test_memory_of_all_processes_can_be_summed_up_from_outside(server):
         signal.pause()
         return len(kept)
 
-    server.start(eat, seconds=1.5)
+    server.start(eat, seconds=3)
     most = 0.0
     while not select.select([server.process.stdout], [], [], 0.05)[0]:
         _, _, *children = family(server.process.pid)

@@ -26,8 +26,8 @@ from sandbox_server import (
     own_mounts,
     refused,
     show_interpreter,
-    wait_until,
 )
+from waiting import wait_until
 
 from autograder import sandbox
 from autograder.sandbox import isolation, libc, seccomp, syscalls

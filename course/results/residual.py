@@ -7,7 +7,8 @@
   CPU, so it is done only when asked for: ``python -m course.results --only deck_resnet18 --workers 1``.
   It uses a GPU where there is one. After every epoch its state is saved in the course's cache folder, and an
   interrupted run goes on from there. ``--epochs 2`` records the first two epochs; a later call without it
-  goes on with the third.
+  goes on with the third. A CPU with instructions for bfloat16 runs the convolutions in it (`torch.autocast`):
+  nearly twice as fast; the weights and the optimizer stay in float32, and the record says so.
 
 The small networks are those of He et al. (2016), section 4.2, made smaller: 14×14 pixels, 8 and 16 channels,
 depth 2 + 4 · (blocks in a stage). Layers keep torch's default initial weights.
@@ -172,13 +173,17 @@ def _run_deck_resnet18(spec: Spec) -> dict[str, Any]:
     if on.type == "cpu":
         torch.set_num_threads(os.cpu_count() or 1)
     model = enlarged_resnet18().to(on, memory_format=torch.channels_last)  # the same numbers, a tenth faster
+    in_16_bits = on.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False)
+    network = _InBfloat16(model) if in_16_bits else model
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=OPTIMIZERS[spec["optimizer"]])
     checkpoint = checkpoint_path(spec)
     done = _resume(checkpoint, model, optimizer, on)
     data = _dataset("fashion_mnist").to(on)
     for epoch in range(len(done["seconds"]), spec["epochs"]):
         order = 1000 * spec["seed"] + epoch  # every epoch has an order of its own
-        history = fit(model, data, epochs=1, batch_size=128, optimizer=optimizer, seed=order, progress=False)
+        history = fit(
+            network, data, epochs=1, batch_size=128, optimizer=optimizer, seed=order, progress=False
+        )
         if history.interrupted:
             raise KeyboardInterrupt
         done["test_accuracies"].append(round(history.test_accuracy[0], 4))
@@ -195,10 +200,23 @@ def _run_deck_resnet18(spec: Spec) -> dict[str, Any]:
         "test_accuracies": done["test_accuracies"],
         "train_losses": done["train_losses"],
         "seconds": round(sum(done["seconds"]), 1),
+        "precision": "bfloat16" if in_16_bits else "float32",
         "device": describe(on),
         "torch": str(torch.__version__),
         "date": datetime.date.today().isoformat(),
     }
+
+
+class _InBfloat16(nn.Module):
+    """A network whose convolutions and matrix products run in bfloat16 on a CPU; it answers in float32."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return self.network(x).float()
 
 
 def enlarged_resnet18() -> nn.Sequential:
