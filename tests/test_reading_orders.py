@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -79,21 +80,39 @@ def test_in_every_reading_order_a_lesson_follows_those_that_it_names(who: str) -
             assert not later, f"lesson {lesson} names lesson {min(later)}, which comes later for {who}"
 
 
+def imported(lesson: int) -> set[str]:
+    """Names of the modules that the cells import; `from course import data` names course and course.data."""
+    names = set()
+    for source in code(lesson):
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0
+                assert node.module
+                names.add(node.module)
+                if node.module == "course":
+                    names |= {f"course.{alias.name}" for alias in node.names}
+    return names
+
+
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_a_lesson_imports_libraries_and_the_course_and_nothing_else(lesson: int) -> None:
     """So it runs where none of the other lessons was done: the course's own code stands in for them."""
-    for source in code(lesson):
-        for node in ast.walk(ast.parse(source)):
-            names = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0
-                names = [node.module or ""]
-            for name in names:
-                assert name.split(".")[0] in LIBRARIES | sys.stdlib_module_names, name
-                if name.startswith("course"):
-                    assert importlib.util.find_spec(name), name
+    for name in imported(lesson):
+        assert name.split(".")[0] in LIBRARIES | sys.stdlib_module_names, name
+        if name.startswith("course"):
+            assert importlib.util.find_spec(name), name
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_what_a_lesson_imports_of_the_course_is_imported_before_a_process_is_forked(lesson: int) -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["autograder"]
+    parents = {"course", "course.results"}  # come with what is in them
+    checks = {"course.checks"}  # the judge's; what a student's process needs of them is `observe`
+    needed = {name for name in imported(lesson) if name.startswith("course")} - parents - checks
+    assert needed <= set(settings["preload"])
+    assert len(settings["preload"]) == len(set(settings["preload"]))
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
