@@ -54,6 +54,16 @@ def forward_probes(seed: int, **options: Any) -> dict[str, Probe]:
     return probes
 
 
+def with_option(
+    probes: dict[str, Probe], option: str, values: dict[str, float], source: str = "values"
+) -> dict[str, Probe]:
+    """The probe `source` again with each of the values for an option, by the names of the new probes."""
+    return {
+        name: dataclasses.replace(probes[source], options={option: value}, note=f"{option} = {value}")
+        for name, value in values.items()
+    }
+
+
 def backward_probes(seed: int, flat: float = 15.0, **options: Any) -> dict[str, Probe]:
     """Probes of f_backward(grad_output, x), where autograd cannot do the work.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 
 from torch.nn import functional as F
@@ -17,29 +16,21 @@ from course.checks.initialization.common import (
     backward_probes,
     derivative,
     forward_probes,
+    with_option,
 )
+
+_ALPHAS = {"alpha": 2.5, "small alpha": 0.3, "negative alpha": -0.5, "no alpha": 0.0}
 
 
 def _elu_probes(seed: int) -> dict[str, Probe]:
     probes = forward_probes(seed)
-    for name, alpha in (("alpha", 2.5), ("small alpha", 0.3), ("negative alpha", -0.5), ("no alpha", 0.0)):
-        note = f"alpha = {alpha}"
-        probes[name] = dataclasses.replace(probes["values"], options={"alpha": alpha}, note=note)
-    return probes
+    return {**probes, **with_option(probes, "alpha", _ALPHAS)}
 
 
 def _elu_backward_probes(seed: int) -> dict[str, Probe]:
     probes = backward_probes(seed, flat=-15.0)
-    for name, source, alpha in (
-        ("alpha", "values", 2.5),
-        ("alpha at zero", "zero", 2.5),
-        ("small alpha", "values", 0.3),
-        ("negative alpha", "values", -0.5),
-        ("no alpha", "values", 0.0),
-    ):
-        note = f"alpha = {alpha}"
-        probes[name] = dataclasses.replace(probes[source], options={"alpha": alpha}, note=note)
-    return probes
+    at_zero = with_option(probes, "alpha", {"alpha at zero": 2.5}, "zero")
+    return {**probes, **with_option(probes, "alpha", _ALPHAS), **at_zero}
 
 
 ELU = Exercise(

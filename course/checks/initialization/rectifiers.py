@@ -22,6 +22,7 @@ from course.checks.initialization.common import (
     derivative,
     forward_probes,
     strided,
+    with_option,
 )
 
 # --- relu ---------------------------------------------------------------------------------------------------
@@ -54,25 +55,18 @@ RELU_BACKWARD = Exercise(
 # --- leaky_relu ---------------------------------------------------------------------------------------------
 
 
+_SLOPES = {"slope": 0.3, "steep": 1.5, "negative": -0.4, "none": 0.0}
+
+
 def _leaky_probes(seed: int) -> dict[str, Probe]:
     probes = forward_probes(seed)
-    for name, slope in (("slope", 0.3), ("steep", 1.5), ("negative", -0.4), ("none", 0.0)):
-        note = f"negative_slope = {slope}"
-        probes[name] = dataclasses.replace(probes["values"], options={"negative_slope": slope}, note=note)
-    return probes
+    return {**probes, **with_option(probes, "negative_slope", _SLOPES)}
 
 
 def _leaky_backward_probes(seed: int) -> dict[str, Probe]:
     probes = backward_probes(seed)
-    for name, source, slope in (
-        ("slope", "values", 0.3),
-        ("slope at zero", "zero", 0.3),
-        ("steep", "values", 1.5),
-        ("negative", "values", -0.4),
-        ("none", "values", 0.0),
-    ):
-        probes[name] = dataclasses.replace(probes[source], options={"negative_slope": slope})
-    return probes
+    at_zero = with_option(probes, "negative_slope", {"slope at zero": 0.3}, "zero")
+    return {**probes, **with_option(probes, "negative_slope", _SLOPES), **at_zero}
 
 
 LEAKY_RELU = Exercise(
