@@ -69,7 +69,7 @@ solve: $(INSTALLED)  ## build solutions/ again from source_notebooks/
 	$(BIN)/autograder solve
 
 .PHONY: results
-results: $(INSTALLED)  ## repeat the experiments on MNIST and Fashion-MNIST (an hour or two; can be interrupted)
+results: $(INSTALLED)  ## do the experiments on MNIST and Fashion-MNIST that are not recorded (can be interrupted)
 	$(BIN)/python -m course.results
 
 .PHONY: test

@@ -172,7 +172,9 @@ def table(
     rows = ", ".join(str(row) for row in ROWS if any(attack.row == row for attack in attacks))
     lines += ["", f"{len(attacks)} submissions of rows {rows}."]
     if ours:
-        lines.append(f"This grader: {len(attacks) - wrong} as deserved, {wrong} not.")
+        flagged = sum(bool(attack.gap) for attack in attacks)
+        deserving = len(attacks) - wrong - flagged
+        lines.append(f"This grader: {deserving} as deserved, {flagged} flagged only, {wrong} neither.")
     return "\n".join(lines)
 
 

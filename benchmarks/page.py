@@ -31,7 +31,8 @@ THROUGHPUT = """\
 - **nbgrader** is stock `nbgrader autograde` with this course's nbgrader_config.py, which spares it the
   experiments and the slow end of a kernel. It takes one submission after the other and the same time for
   each, so a sample is enough; its start is not counted.
-- **nbgrader by its defaults** runs the experiments as well, as it does without this course's settings.
+- **nbgrader by its defaults** runs the experiments as well, as it does without this course's settings. Its
+  factor is made with the mean of the sample.
 - **otter** is `otter run` on the same notebooks: each test cell is one of its test files, with the same
   calls of `check` for the same points.
 - **ours** is the whole command `autograder grade` on a fresh workspace, its start included.

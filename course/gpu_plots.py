@@ -16,7 +16,7 @@ __all__ = ["gradient_histogram", "per_picture", "step_bars", "timeline"]
 
 Work = Sequence[tuple[float, float, str]]
 
-FLOAT16_SMALLEST, FLOAT16_NORMAL = 2.0**-24, 2.0**-14
+FLOAT16_ZERO, FLOAT16_NORMAL = 2.0**-25, 2.0**-14
 
 
 def timeline(python: Work, gpu: Work, ax: Axes | None = None) -> Axes:
@@ -81,8 +81,8 @@ def gradient_histogram(gradients: Mapping[str, Any], ax: Axes | None = None) -> 
     """Draw how often which size of a gradient occurs, over float16's limits. gradients: name → numbers."""
     ax = ax or new_axes(8, 3.4)
     bins = np.arange(-12, 1.01, 0.25)
-    ax.axvspan(-12, np.log10(FLOAT16_SMALLEST), color=ORANGE, alpha=0.15, linewidth=0)
-    ax.axvspan(np.log10(FLOAT16_SMALLEST), np.log10(FLOAT16_NORMAL), color=GREY, alpha=0.12, linewidth=0)
+    ax.axvspan(-12, np.log10(FLOAT16_ZERO), color=ORANGE, alpha=0.15, linewidth=0)
+    ax.axvspan(np.log10(FLOAT16_ZERO), np.log10(FLOAT16_NORMAL), color=GREY, alpha=0.12, linewidth=0)
     highest = 0.0
     for (name, values), colour in zip(gradients.items(), [BLUE, GREEN, PURPLE], strict=False):
         sizes = np.abs(as_array(values)).ravel().astype(float)
@@ -94,7 +94,7 @@ def gradient_histogram(gradients: Mapping[str, Any], ax: Axes | None = None) -> 
         highest = max(highest, shares.max())
     top = 1.45 * highest
     ax.text(-11.8, top * 0.97, "0 in float16", color=ORANGE, va="top")
-    ax.text(np.log10(FLOAT16_SMALLEST) + 0.1, top * 0.97, "few digits left", color=GREY, va="top")
+    ax.text(np.log10(FLOAT16_ZERO) + 0.1, top * 0.97, "few digits left", color=GREY, va="top")
     ticks = range(-12, 2, 2)
     ax.set_xticks(ticks, [f"$10^{{{tick}}}$" for tick in ticks])
     ax.set(xlim=(-12, 1), ylim=(0, top), xlabel="size of the gradient", ylabel="share of the numbers (%)")

@@ -1,7 +1,7 @@
 """What the lessons' experiments gave on the real data: recorded once, shown where the data is not to be had.
 
 One JSON file per lesson holds every single run, so that a figure is never one lucky seed: a lesson shows the
-median and the range over the seeds. ``python -m course.results`` (``make results``) repeats the experiments.
+median and the range over the seeds. ``python -m course.results`` (``make results``) does the missing ones.
 """
 
 import json

@@ -33,9 +33,10 @@ def page() -> str:
     parts = [
         "# Measured results",
         "Made by `python -m course.results --table` from the runs in `course/results/`; `make results` "
-        "repeats the runs. Where nothing else is said, a figure is a test accuracy after the last epoch: the "
-        "median, and in brackets the lowest and the highest over the seeds. Measured with "
-        f"torch {environment['torch']}, Python {environment['python']}, {environment['machine']}.",
+        "does those that are missing. Where nothing else is said, a figure is a test accuracy after the last "
+        "epoch: the median, and in brackets the lowest and the highest over the seeds. Measured with "
+        f"torch {environment['torch']}, Python {environment['python']}, {environment['machine']} "
+        "(lesson 7 and deck D3's ResNet-18: all cores).",
     ]
     for lesson, tables in LESSONS.items():
         parts += tables.parts(load(lesson)["runs"])

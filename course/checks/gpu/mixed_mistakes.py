@@ -310,7 +310,7 @@ class two_steps(Recipe):
             optimizer.step()
 
 
-@_collect("scaler.update() is missing: after an overflow the scale never becomes smaller.")
+@_collect("scaler.update() is missing. Without it the scale stays, and the next scaler.step raises an error.")
 class no_update(Recipe):
     def update(self, scaler):
         pass
