@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, StrMethodFormatter
 
 from course.plotting import BLUE, GREEN, GREY, LIGHT, ORANGE, PURPLE, as_array, new_axes
 
-__all__ = ["gradient_histogram", "per_picture", "step_bars", "timeline"]
+__all__ = ["gradient_histogram", "per_picture", "plain_ticks", "step_bars", "timeline"]
 
 Work = Sequence[tuple[float, float, str]]
 
@@ -55,6 +55,13 @@ def _milliseconds(value: float) -> str:
     return f"{value:,.0f} ms" if value >= 100 else f"{value:.3g} ms"
 
 
+def plain_ticks(ax: Axes) -> None:
+    """Write 1, 2, 5, 10, 20, … on a logarithmic y axis, instead of powers of ten."""
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    ax.minorticks_off()
+
+
 def per_picture(sizes: Sequence[int], curves: Mapping[str, Sequence[float]], ax: Axes | None = None) -> Axes:
     """Draw the time per picture against the batch size. curves: device → seconds of a step for each size."""
     ax = ax or new_axes(6, 3.6)
@@ -69,9 +76,7 @@ def per_picture(sizes: Sequence[int], curves: Mapping[str, Sequence[float]], ax:
             color=colour,
             va="center",
         )
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
-    ax.minorticks_off()
+    plain_ticks(ax)
     ax.set_xticks(sizes, [str(size) for size in sizes])
     ax.set(xlabel="pictures in a batch", ylabel="time per picture (µs)")
     return ax

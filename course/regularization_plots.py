@@ -156,7 +156,7 @@ def attack_rows(
         middle.imshow(after[0] - before[0], cmap="gray", vmin=-epsilon, vmax=epsilon)
         right.imshow(after[0], cmap="gray", vmin=0, vmax=1)
         left.set_xlabel(said)
-        middle.set_xlabel(f"± {epsilon:g} at most")
+        middle.set_xlabel(f"white +{epsilon:g}, black −{epsilon:g}")
         right.set_xlabel(says)
         for ax in (left, middle, right):
             ax.set(xticks=[], yticks=[])

@@ -97,6 +97,22 @@ def test_a_long_run_says_on_what_and_when_it_was_done(short_run):
     assert len(result["test_accuracies"]) == 4
 
 
+@pytest.mark.parametrize("has_units", [False, True])
+def test_convolutions_are_in_16_bits_where_the_cpu_has_units_for_them(short_run, monkeypatch, has_units):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_units})
+    assert residual.execute(short_run)["precision"] == ("bfloat16" if has_units else "float32")
+    state = torch.load(residual.checkpoint_path(short_run), weights_only=True)
+    assert {value.dtype for value in state["model"].values() if value.is_floating_point()} == {torch.float32}
+
+
+def test_a_network_in_16_bits_answers_in_32():
+    seen = []
+    layer = nn.Conv2d(1, 2, kernel_size=3)
+    layer.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    output = residual._InBfloat16(layer)(torch.rand(1, 1, 4, 4))
+    assert (seen, output.dtype, layer.weight.dtype) == ([torch.bfloat16], torch.float32, torch.float32)
+
+
 def test_hours_of_work_are_done_only_when_asked_for(monkeypatch, capsys, tmp_path):
     asked = []
     monkeypatch.setattr(command, "path_of", lambda lesson: tmp_path / f"{lesson}.json")
