@@ -55,7 +55,7 @@ def batch_norm_graph(ax: Axes | None = None) -> Axes:
     ax.text(8.2, 0.15, "g", color=GREY, ha="center")
     ax.text(6.0, 0.15, "γ · g", color=GREY, ha="center")
     ax.set(xlim=(-0.7, 9.8), ylim=(-1.5, 1.5), xticks=[], yticks=[])
-    ax.set_title("the gradient comes back to x on three ways")
+    ax.set_title("the gradient comes back to x in three ways")
     _remove_frame(ax)
     return ax
 
