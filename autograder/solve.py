@@ -114,4 +114,20 @@ def _normalise(notebook: NotebookNode) -> None:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             # A progress bar's widget cannot be shown without its kernel, and its text holds timings.
-            cell.outputs = [output for output in cell.outputs if _WIDGET_MIME not in output.get("data", {})]
+            kept = [output for output in cell.outputs if _WIDGET_MIME not in output.get("data", {})]
+            cell.outputs = _with_whole_texts(kept)
+
+
+def _with_whole_texts(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join texts that follow each other: where the kernel cuts what is printed depends on the moment.
+
+    `NotebookClient.coalesce_streams` would also join across a figure that stands between two texts.
+    """
+    whole: list[NotebookNode] = []
+    for output in outputs:
+        before = whole[-1] if whole else NotebookNode(output_type="")
+        if output.output_type == before.output_type == "stream" and output.name == before.name:
+            before.text += output.text
+        else:
+            whole.append(output)
+    return whole

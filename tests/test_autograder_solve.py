@@ -47,6 +47,17 @@ def test_nothing_in_the_file_depends_on_when_and_where_it_was_made(solved):
     assert all("execution" not in cell.metadata for cell in notebook.cells)
 
 
+def test_what_is_printed_piece_by_piece_is_one_text_up_to_the_next_figure(tmp_path):
+    source = tiny.source_notebook()
+    print_slowly = "import sys; [(print(i), sys.stdout.flush()) for i in range(3)]"
+    cell = next(cell for cell in source.cells if cell["id"] == "try")
+    cell.source = f"{print_slowly}; display('a figure'); print('after it')"
+    notebook = tiny.read(solve(tiny.make_course(tmp_path, source), tiny.NAME))
+    outputs = next(cell for cell in notebook.cells if cell["id"] == "try").outputs
+    texts = [output.get("text") or output.data["text/plain"] for output in outputs]
+    assert texts == ["0\n1\n2\n", "'a figure'", "after it\n"]
+
+
 def test_it_can_be_handed_in_because_nbgraders_metadata_is_there(solved):
     solved_notebook, source = tiny.read(solved[1]), tiny.source_notebook()
     for cell, original in zip(solved_notebook.cells, source.cells, strict=True):
