@@ -44,29 +44,32 @@ SELU_SCALE = 1.0507009873554805
 def sigmoid(x: Tensor) -> Tensor:
     """Return 1 / (1 + exp(−x)), between 0 and 1. x: any shape.
 
-    Computed as (1 + tanh(x / 2)) / 2, which is the same number: exp(1000) would be inf, and although 1 /
-    inf is right, autograd would meet 0 · inf on its way back.
+    For x < 0 it is exp(x) / (1 + exp(x)), the same number. Each formula gets only those x for which exp is
+    at most 1: exp(1000) would be inf, and although 1 / inf is right, autograd would meet 0 · inf on its way
+    back.
     """
-    return 0.5 * (1 + torch.tanh(0.5 * x))
+    right, left = torch.exp(-x.clamp(min=0)), torch.exp(x.clamp(max=0))
+    return torch.where(x >= 0, 1 / (1 + right), left / (1 + left))
 
 
 def sigmoid_backward(grad_output: Tensor, x: Tensor) -> Tensor:
     """Return grad_output · s (1 − s) with s = sigmoid(x). Shapes: all the same.
 
-    The slope is largest at 0, where it is 1/4.
+    The slope is largest at 0, where it is 1/4. 1 − s is computed as sigmoid(−x): where s rounds to 1, the
+    difference would be 0.
     """
-    s = sigmoid(x)
-    return grad_output * s * (1 - s)
+    return grad_output * sigmoid(x) * sigmoid(-x)
 
 
 def tanh(x: Tensor) -> Tensor:
     """Return (exp(x) − exp(−x)) / (exp(x) + exp(−x)), between −1 and 1. x: any shape.
 
-    Divided above and below by exp(x) this is (1 − e) / (1 + e) with e = exp(−2x). From |x| = 20 on the result
-    rounds to ±1 in float64, so x is clamped there: e cannot overflow.
+    Multiplied above and below by exp(x) this is u / (u + 2) with u = exp(2x) − 1, which `torch.expm1`
+    computes without losing digits near 0. From |x| = 20 on the result rounds to ±1 in float64, so x is
+    clamped there: u cannot overflow.
     """
-    e = torch.exp(-2 * x.clamp(-20, 20))
-    return (1 - e) / (1 + e)
+    u = torch.expm1(2 * x.clamp(-20, 20))
+    return u / (u + 2)
 
 
 def tanh_backward(grad_output: Tensor, x: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Fill weights so that signals neither die out nor blow up, forward and backward.
 
-    var(W x) = n · var(w) · var(x)      so var(w) = 1/n keeps the variance of n inputs
+    var(W x) = n · var(w) · E[x²]      so var(w) = 1/n keeps the variance of n inputs of mean 0
 
 - Glorot & Bengio, 2010, "Understanding the difficulty of training deep feedforward neural networks":
   `xavier_uniform_`, `xavier_normal_`.

@@ -6,6 +6,7 @@ whole figure and therefore takes and returns an array of axes.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -42,7 +43,7 @@ def layer_lines(
     """
     ax = ax or new_axes(8, 4)
     ends = []
-    for (name, values), colour, marker in zip(lines.items(), COLOURS, MARKERS, strict=False):
+    for (name, values), colour, marker in zip(lines.items(), cycle(COLOURS), cycle(MARKERS), strict=False):
         layers = start + np.arange(len(values))
         ax.plot(layers, values, marker=marker, markersize=4, color=colour, linewidth=1.5, label=name)
         ends.append((layers[-1], values[-1], name, colour))
@@ -74,7 +75,7 @@ def weight_histograms(weights: Mapping[str, Any], ax: Axes | None = None) -> Axe
     widest = max(np.abs(as_array(values)).max() for values in weights.values())
     edges = np.linspace(-widest, widest, BINS + 1)
     tallest = 0.0
-    for row, ((name, values), colour) in enumerate(zip(weights.items(), COLOURS, strict=False)):
+    for row, ((name, values), colour) in enumerate(zip(weights.items(), cycle(COLOURS), strict=False)):
         values = as_array(values).ravel()
         density, _ = np.histogram(values, bins=edges, density=True)
         tallest = max(tallest, density.max())
@@ -130,7 +131,9 @@ def _one_layer(values: NDArray[Any], low: float, high: float, ax: Axes) -> None:
 def singular_values(products: Mapping[int, Any], ax: Axes | None = None) -> Axes:
     """Draw the singular values (K,), falling, of products of several layers: number of layers → values."""
     ax = ax or new_axes(5, 3.6)
-    for (depth, values), colour, marker in zip(products.items(), COLOURS, MARKERS, strict=False):
+    for (depth, values), colour, marker in zip(
+        products.items(), cycle(COLOURS), cycle(MARKERS), strict=False
+    ):
         values = as_array(values).clip(min=1e-8)
         place = 1 + np.arange(len(values))
         name = f"{depth} layer{'s' if depth > 1 else ''}"
@@ -177,10 +180,18 @@ def accuracy_dots(groups: Mapping[str, Sequence[float]], ax: Axes | None = None)
 
 
 def gradient_norms(norms: Mapping[str, Sequence[float]], ax: Axes | None = None) -> Axes:
-    """Draw the norm of the gradient at every training step, one line per entry, on a logarithmic axis."""
+    """Draw the norm of the gradient at every training step, one line per entry, on a logarithmic axis.
+
+    A line that meets inf or nan ends with a cross.
+    """
     ax = ax or new_axes(9, 3.8)
-    for (name, values), colour in zip(norms.items(), [ORANGE, GREEN, BLUE, PURPLE], strict=False):
-        ax.plot(values, color=colour, linewidth=1.3, label=name)
+    for (name, values), colour in zip(norms.items(), cycle([GREEN, ORANGE, BLUE, PURPLE]), strict=False):
+        finite = np.isfinite(values)
+        steps = np.arange(len(finite) if finite.all() else finite.argmin())
+        ax.plot(steps, values[: len(steps)], color=colour, linewidth=1.3, label=name)
+        if 0 < len(steps) < len(finite):
+            ax.plot(steps[-1], values[steps[-1]], "x", color=colour, markersize=8, markeredgewidth=2)
+            ax.annotate("then inf", (steps[-1], values[steps[-1]]), (8, -3), textcoords="offset points")
     ax.set_yscale("log")
     ax.legend(frameon=False, loc="upper right")
     return ax

@@ -296,7 +296,7 @@ def _visible_book(exercise: Exercise) -> AnswerBook:
     return AnswerBook(exercise, VISIBLE_SEED)
 
 
-@lru_cache(maxsize=16)  # a lesson has about eleven exercises
+@lru_cache(maxsize=16)  # an exercise's test cells follow each other
 def _hidden_book(exercise: Exercise, seed: int) -> AnswerBook:
     return AnswerBook(exercise, seed)
 

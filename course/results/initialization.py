@@ -75,7 +75,7 @@ class Initialization:
     title: str
     fill: Callable[[Tensor], object] | None  # None: as nn.Linear does
     of: tuple[str, ...] = tuple(ACTIVATIONS)
-    lsuv: bool = False  # afterwards, rescale each layer by what it does to a batch
+    lsuv: bool = False  # afterwards `lsuv_init` fills anew and rescales each layer by what it does to a batch
 
 
 INITIALIZATIONS: dict[str, Initialization] = {

@@ -229,6 +229,12 @@ def empty_not_handled(parameters, max_norm, norm_type=2.0):
     return norm
 
 
+@CLIP_GRAD_NORM.add("without any gradient you return a Python number. Return a tensor: torch.tensor(0.0).")
+def zero_as_number(parameters, max_norm, norm_type=2.0):
+    parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    return _right(parameters, max_norm, norm_type) if _gradients(parameters) else 0.0
+
+
 @CLIP_GRAD_NORM.add("every entry is clipped by itself. That is clip_grad_value_, and it turns the gradient.")
 def clipped_by_value(parameters, max_norm, norm_type=2.0):
     gradients = _gradients(parameters)
@@ -350,3 +356,11 @@ def single_tensor_not_handled(parameters, clip_value):
     for each in parameters:
         if each.grad is not None:
             each.grad.clamp_(-clip_value, clip_value)
+
+
+@CLIP_GRAD_VALUE.add("you return something. The gradients are changed in place, and nothing is returned.")
+def gradients_returned(parameters, clip_value):
+    gradients = _gradients(parameters)
+    for each in gradients:
+        each.clamp_(-clip_value, clip_value)
+    return gradients

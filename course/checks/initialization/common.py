@@ -100,7 +100,7 @@ AUTOGRAD = ("autograd", "make_dual", "efficientzerotensor")
 
 FORWARD = (
     Aspect("y", "forward", "values", ("y",)),
-    Aspect("y at x = ±100 and ±1000", "forward", "far", ("y",)),
+    Aspect("y at x = ±100 and ±1000", "forward", "far", ("y", "input")),
     Aspect("x left as it was", "forward", "values", ("input",)),
     Aspect("y at x = 0", "forward", "zero", ("y",), hidden=True),
     Aspect("float32 input", "forward", "float32", ("y",), hidden=True, tolerance=SINGLE),

@@ -10,7 +10,7 @@ ELU, ELU_BACKWARD, SELU, SELU_BACKWARD = Mistakes(), Mistakes(), Mistakes(), Mis
 ALPHA, SCALE = 1.6732632423543772, 1.0507009873554805
 
 _NAN = (
-    "your values are right, but autograd also goes through the branch that is not taken, "
+    "autograd also goes through the branch that is not taken, "
     "where exp(1000) is inf: 0 * inf = nan. Give exp only min(x, 0)."
 )
 
@@ -72,6 +72,14 @@ def sign_wrong(x, alpha=1.0):
 @ELU.add("the exponent has the wrong sign: exp(x) goes to 0 for x -> -inf, exp(-x) blows up.")
 def exponent_negated(x, alpha=1.0):
     return torch.where(x > 0, x, alpha * (torch.exp(-x.clamp(max=0)) - 1))
+
+
+@ELU.add(
+    "the larger of the two is elu only for alpha <= 1. With alpha = 2.5, which is the larger just below 0? "
+    "Choose with torch.where(x > 0, ...)."
+)
+def maximum_taken(x, alpha=1.0):
+    return torch.maximum(x, alpha * torch.expm1(x.clamp(max=0)))
 
 
 @ELU.add("no gradient comes through: detach(), .data or no_grad() cuts the graph.")

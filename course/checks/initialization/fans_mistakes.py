@@ -93,6 +93,13 @@ def another_error(tensor):
     return tensor.shape[1] * positions, tensor.shape[0] * positions
 
 
+@CALCULATE_FAN_IN_AND_FAN_OUT.add("`assert` raises an AssertionError. Write `raise ValueError(...)`.")
+def asserted(tensor):
+    assert tensor.dim() >= 2, "a weight has two dimensions or more"
+    positions = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * positions, tensor.shape[0] * positions
+
+
 @CALCULATE_FAN_IN_AND_FAN_OUT.add("convolutions are refused. A weight may have 2 dimensions or more.")
 def convolutions_refused(tensor):
     if tensor.dim() != 2:

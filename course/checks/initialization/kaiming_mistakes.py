@@ -8,7 +8,15 @@ import torch
 from torch import nn
 
 from course.checks.collect import Mistakes
-from course.checks.initialization.filling_steps import add_ways_of_filling, average, fans, normal, uniform
+from course.checks.initialization.filling_steps import (
+    TRUNCATED,
+    add_ways_of_filling,
+    average,
+    fans,
+    normal,
+    truncated_normal,
+    uniform,
+)
 
 KAIMING_UNIFORM, KAIMING_NORMAL = Mistakes(), Mistakes()
 
@@ -31,6 +39,12 @@ def _leaky_if(a, nonlinearity):
 @KAIMING_UNIFORM.add("the bound is sqrt(3) times the standard deviation: gain * sqrt(3 / n).")
 def std_as_bound(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
     return uniform(tensor, _he_std(tensor, a, mode, nonlinearity))
+
+
+@KAIMING_UNIFORM.add("gain stands under the root. The bound is gain * sqrt(3 / n): only 3 / n is under it.")
+def gain_under_the_root(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+    gain = nn.init.calculate_gain(nonlinearity, a)
+    return uniform(tensor, math.sqrt(3) * _he_std(tensor, a, mode, nonlinearity) / math.sqrt(gain))
 
 
 @KAIMING_UNIFORM.add("a is ignored: for leaky_relu the gain is sqrt(2 / (1 + a**2)).")
@@ -123,6 +137,17 @@ def bound_as_std(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
 @KAIMING_NORMAL.add("normal_ wants the standard deviation; you give it the variance. Take the root.")
 def variance_as_std(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
     return normal(tensor, _he_std(tensor, a, mode, nonlinearity) ** 2)
+
+
+@KAIMING_NORMAL.add("gain stands under the root. std = gain / sqrt(n): only n is under it.")
+def gain_under_the_root(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+    gain = nn.init.calculate_gain(nonlinearity, a)
+    return normal(tensor, _he_std(tensor, a, mode, nonlinearity) / math.sqrt(gain))
+
+
+@KAIMING_NORMAL.add(TRUNCATED)
+def truncated(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
+    return truncated_normal(tensor, _he_std(tensor, a, mode, nonlinearity))
 
 
 @KAIMING_NORMAL.add("a is ignored: for leaky_relu the gain is sqrt(2 / (1 + a**2)).")

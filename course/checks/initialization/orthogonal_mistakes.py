@@ -69,7 +69,12 @@ def gain_ignored(tensor, gain=1):
     return _right(tensor)
 
 
-@ORTHOGONAL.add("the root of gain is taken, or its square. It multiplies the orthogonal matrix as it is.")
+@ORTHOGONAL.add("the root of gain is taken. It multiplies the orthogonal matrix as it is.")
+def root_of_gain(tensor, gain=1):
+    return _right(tensor, math.sqrt(gain))
+
+
+@ORTHOGONAL.add("gain is squared. It multiplies the orthogonal matrix as it is.")
 def gain_squared(tensor, gain=1):
     return _right(tensor, gain**2)
 

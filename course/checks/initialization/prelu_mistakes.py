@@ -173,6 +173,15 @@ def summed_over_examples_only(grad_output, x, weight):
     return _grad_x(grad_output, x, weight), torch.where(x > 0, 0, grad_output * x).sum(0)
 
 
+@PRELU_BACKWARD.add(
+    "grad_weight: reshape(C, -1) cuts the numbers in their order in memory, examples first, so it mixes the "
+    "channels. Sum over all axes but 1."
+)
+def reshaped_to_channels(grad_output, x, weight):
+    terms = torch.where(x > 0, 0, grad_output * x)
+    return _grad_x(grad_output, x, weight), terms.reshape(len(weight), -1).sum(1)
+
+
 @PRELU_BACKWARD.add("grad_weight is one sum over all channels. Each slope gets the sum of its own channel.")
 def one_sum_for_all(grad_output, x, weight):
     terms = torch.where(x > 0, 0, grad_output * x)

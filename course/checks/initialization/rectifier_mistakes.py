@@ -161,6 +161,11 @@ def added_to_x(x, negative_slope=0.01):
     return x + negative_slope * x.clamp(max=0)
 
 
+@LEAKY_RELU.add("for x > 0 you return x + negative_slope * x. Only x is left there.")
+def added_on_the_right(x, negative_slope=0.01):
+    return x.clamp(min=0) + negative_slope * x
+
+
 @LEAKY_RELU.add(
     "x[x < 0] *= negative_slope writes into the caller's tensor. Make a new one with torch.where."
 )

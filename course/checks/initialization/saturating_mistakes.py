@@ -10,7 +10,7 @@ SIGMOID, SIGMOID_BACKWARD, TANH, TANH_BACKWARD = Mistakes(), Mistakes(), Mistake
 
 
 _NAN = (
-    "your values are right, but autograd also goes through the branch that is not taken, "
+    "autograd also goes through the branch that is not taken, "
     "where exp is inf: 0 * inf = nan. Clamp x in each branch, so that exp gets no positive number."
 )
 
@@ -32,7 +32,7 @@ def large_x_overflows(x):
 
 
 @SIGMOID.add(
-    "your values are right, but autograd goes through exp(-x) too: at x = -1000 it meets 0 * inf = nan. "
+    "autograd goes through exp(-x) too: at x = -1000 it meets 0 * inf = nan. "
     "Clamp x first, or use (1 + tanh(x / 2)) / 2."
 )
 def autograd_meets_infinity(x):
@@ -44,20 +44,32 @@ def branch_not_taken(x):
     return torch.where(x >= 0, 1 / (1 + torch.exp(-x)), torch.exp(x) / (1 + torch.exp(x)))
 
 
-@SIGMOID.add(
-    "your values are right, but autograd sees a kink at 0 in |x| or clamp, and sigmoid'(0) comes out as 0.5. "
-    "It is 1/4."
-)
+@SIGMOID.add("autograd sees a kink at 0 in |x| or clamp, and sigmoid'(0) comes out as 0.5. It is 1/4.")
 def kink_at_zero(x):
     return torch.exp(-torch.log1p(torch.exp(-x.abs())) - (-x).clamp(min=0))
 
 
-@SIGMOID.add(
-    "your values are right, but autograd's slope of |x| at 0 is 0, so sigmoid'(0) comes out as 0. It is 1/4."
-)
+@SIGMOID.add("autograd's slope of |x| at 0 is 0, so sigmoid'(0) comes out as 0. It is 1/4.")
 def slope_lost_at_zero(x):
     e = torch.exp(-x.abs())
     return torch.where(x >= 0, 1 / (1 + e), e / (1 + e))
+
+
+@SIGMOID.add(
+    "0.5 everywhere: the clamps are exchanged. exp(-x) is for x >= 0, so x.clamp(min=0) there; "
+    "exp(x) is for x < 0, so x.clamp(max=0)."
+)
+def clamps_exchanged(x):
+    right, left = torch.exp(-x.clamp(max=0)), torch.exp(x.clamp(min=0))
+    return torch.where(x >= 0, 1 / (1 + right), left / (1 + left))
+
+
+@SIGMOID.add(
+    "0.5 everywhere: the branches of torch.where are exchanged. The first one is for x >= 0, with exp(-x)."
+)
+def branches_exchanged(x):
+    right, left = torch.exp(-x.clamp(min=0)), torch.exp(x.clamp(max=0))
+    return torch.where(x >= 0, left / (1 + left), 1 / (1 + right))
 
 
 @SIGMOID.add("this is tanh. sigmoid lies between 0 and 1: (1 + tanh(x / 2)) / 2.")
@@ -108,6 +120,22 @@ def _sigmoid(x):
 def grad_output_missing(grad_output, x):
     s = _sigmoid(x)
     return s * (1 - s)
+
+
+@SIGMOID_BACKWARD.add(
+    "grad_output and x are exchanged: the slope is taken at x, and grad_output multiplies it."
+)
+def arguments_exchanged(grad_output, x):
+    s = _sigmoid(grad_output)
+    return x * s * (1 - s)
+
+
+@SIGMOID_BACKWARD.add(
+    "brackets: grad_output * s * (1 - s). Without them the 1 is not part of the difference."
+)
+def brackets_missing(grad_output, x):
+    s = _sigmoid(x)
+    return grad_output * s * 1 - s
 
 
 @SIGMOID_BACKWARD.add("x * (1 - x) takes x for the output. First s = sigmoid(x), then s * (1 - s).")
@@ -182,10 +210,7 @@ def negative_x_overflows(x):
     return (1 - torch.exp(-2 * x)) / (1 + torch.exp(-2 * x))
 
 
-@TANH.add(
-    "your values are right, but autograd goes through exp too, and where it is inf meets 0 * inf = nan. "
-    "Clamp x before exp."
-)
+@TANH.add("autograd goes through exp too, and where it is inf meets 0 * inf = nan. Clamp x before exp.")
 def autograd_meets_infinity(x):
     return 1 - 2 / (torch.exp(2 * x) + 1)
 
@@ -196,10 +221,7 @@ def branch_not_taken(x):
     return torch.where(x >= 0, right, (torch.exp(2 * x) - 1) / (torch.exp(2 * x) + 1))
 
 
-@TANH.add(
-    "your values are right, but autograd's slope of |x| and sign(x) at 0 is 0, so tanh'(0) comes out as 0. "
-    "It is 1."
-)
+@TANH.add("autograd's slope of |x| and sign(x) at 0 is 0, so tanh'(0) comes out as 0. It is 1.")
 def slope_lost_at_zero(x):
     e = torch.exp(-2 * x.abs())
     return torch.sign(x) * (1 - e) / (1 + e)
@@ -213,6 +235,11 @@ def sigmoid_instead(x):
 @TANH.add("x must be doubled inside the sigmoid: tanh(x) = 2 * sigmoid(2x) - 1.")
 def not_doubled(x):
     return 2 * torch.sigmoid(x) - 1
+
+
+@TANH.add("the 2 in front is missing: 2 * sigmoid(2x) - 1. Yours lies between -1 and 0.")
+def not_stretched(x):
+    return torch.sigmoid(2 * x) - 1
 
 
 @TANH.add("plus and minus are exchanged: tanh is (exp(x) - exp(-x)) / (exp(x) + exp(-x)), and tanh(0) = 0.")
@@ -252,6 +279,16 @@ def grad_output_missing(grad_output, x):
 @TANH_BACKWARD.add("the square is missing: the slope is 1 - tanh(x)**2.")
 def square_missing(grad_output, x):
     return grad_output * (1 - torch.tanh(x))
+
+
+@TANH_BACKWARD.add("grad_output and x are exchanged: the slope is taken at x, and grad_output multiplies it.")
+def arguments_exchanged(grad_output, x):
+    return x * (1 - torch.tanh(grad_output) ** 2)
+
+
+@TANH_BACKWARD.add("brackets: grad_output * (1 - t**2). Without them the 1 is not part of the difference.")
+def brackets_missing(grad_output, x):
+    return grad_output * 1 - torch.tanh(x) ** 2
 
 
 @TANH_BACKWARD.add("1 - x**2 takes x for the output. First t = tanh(x), then 1 - t**2.")

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import math
 
-from torch import nn
-
 from course.checks.collect import Mistakes
-from course.checks.initialization.filling_steps import add_ways_of_filling, average, fans, normal, uniform
+from course.checks.initialization.filling_steps import (
+    TRUNCATED,
+    add_ways_of_filling,
+    average,
+    fans,
+    normal,
+    truncated_normal,
+    uniform,
+)
 
 LECUN_NORMAL, VARIANCE_SCALING = Mistakes(), Mistakes()
+
+
+@LECUN_NORMAL.add(TRUNCATED)
+def cut_off(tensor):
+    return truncated_normal(tensor, math.sqrt(1 / fans(tensor)[0]))
 
 
 @LECUN_NORMAL.add("the mean of the fans is Xavier's. LeCun's variance is 1 / fan_in.")
@@ -44,8 +55,7 @@ def uniform_instead(tensor):
 
 @LECUN_NORMAL.add("the normal numbers are cut off at 2 standard deviations, as in Keras. Here they are not.")
 def truncated(tensor):
-    std = math.sqrt(1 / fans(tensor)[0]) / 0.8796
-    return nn.init.trunc_normal_(tensor, 0, std, -2 * std, 2 * std)
+    return truncated_normal(tensor, math.sqrt(1 / fans(tensor)[0]) / 0.8796)  # which has the right std
 
 
 add_ways_of_filling(LECUN_NORMAL, lambda t: normal(t, math.sqrt(1 / fans(t)[0])))
@@ -126,6 +136,13 @@ def fans_exchanged(tensor, scale=1.0, mode="fan_in", distribution="normal"):
 )
 def std_as_bound(tensor, scale=1.0, mode="fan_in", distribution="normal"):
     return _right(tensor, scale / 3 if distribution == "uniform" else scale, mode, distribution)
+
+
+@VARIANCE_SCALING.add(
+    "uniform: sqrt(12 * scale / n) is the whole width, from -b to b. The bound b is half of it."
+)
+def width_as_bound(tensor, scale=1.0, mode="fan_in", distribution="normal"):
+    return _right(tensor, scale * 4 if distribution == "uniform" else scale, mode, distribution)
 
 
 @VARIANCE_SCALING.add("uniform: the root is missing. The bound is sqrt(3 * scale / n).")

@@ -8,12 +8,16 @@ import torch
 from torch import nn
 
 from course.checks.collect import Mistakes
+from course.initialization import orthogonal_
 
 LSUV_INIT = Mistakes()
 
 
 class _Lsuv:
-    """A right answer, in steps; a mistake overrides one of them."""
+    """A right answer, in steps; a mistake overrides one of them.
+
+    Which numbers `orthogonal_` draws for a wide weight is left open. Here it draws as the course's hints say.
+    """
 
     def __call__(self, model, x):
         layers = self.layers(model)
@@ -31,7 +35,7 @@ class _Lsuv:
         return [module for module in model.modules() if isinstance(module, nn.Linear | nn.Conv2d)]
 
     def start(self, layer):
-        nn.init.orthogonal_(layer.weight)
+        orthogonal_(layer.weight)
         if layer.bias is not None:
             layer.bias.zero_()
 
@@ -117,14 +121,41 @@ class every_unit_by_itself(_Lsuv):
             layer.weight.div_(spread.view(-1, *[1] * (layer.weight.dim() - 1)))
 
 
-@_mistake(
-    "all layers are measured in one pass. Once the first is scaled, the others see another input: run again."
-)
-class measured_once(_Lsuv):
+class _TorchsDraw(_Lsuv):
+    """With `nn.init.orthogonal_`, which draws other numbers for a wide weight."""
+
+    def start(self, layer):
+        nn.init.orthogonal_(layer.weight)
+        if layer.bias is not None:
+            layer.bias.zero_()
+
+
+class _MeasuredOnce(_Lsuv):
     def tune(self, layers, model, x):
         outputs = [self.output(layer, model, x) for layer in layers]
         for layer, output in zip(layers, outputs, strict=True):
             self.rescale(layer, output)
+
+
+class _InTrainingMode(_Lsuv):
+    def set_mode(self, model):
+        model.train()
+
+
+_MEASURED_ONCE = (
+    "all layers are measured in one pass. Once the first is scaled, the others see another input: run again."
+)
+_IN_TRAINING_MODE = "dropout is on while you measure, and adds variance of its own. Call model.eval() first."
+
+
+@_mistake(_MEASURED_ONCE)
+class measured_once(_MeasuredOnce):
+    pass
+
+
+@_mistake(_MEASURED_ONCE)
+class measured_once_after_torchs_draw(_MeasuredOnce, _TorchsDraw):
+    pass
 
 
 @_mistake(
@@ -166,13 +197,13 @@ class normal_start(_Lsuv):
 )
 class biases_kept(_Lsuv):
     def start(self, layer):
-        nn.init.orthogonal_(layer.weight)
+        orthogonal_(layer.weight)
 
 
 @_mistake("a layer with bias=False has no bias: layer.bias is None. Set it to 0 only where there is one.")
 class bias_expected(_Lsuv):
     def start(self, layer):
-        nn.init.orthogonal_(layer.weight)
+        orthogonal_(layer.weight)
         nn.init.zeros_(layer.bias)
 
 
@@ -196,10 +227,14 @@ class last_layer_left_out(_Lsuv):
         super().tune(layers[:-1], model, x)
 
 
-@_mistake("dropout is on while you measure, and adds variance of its own. Call model.eval() first.")
-class measured_in_training_mode(_Lsuv):
-    def set_mode(self, model):
-        model.train()
+@_mistake(_IN_TRAINING_MODE)
+class measured_in_training_mode(_InTrainingMode):
+    pass
+
+
+@_mistake(_IN_TRAINING_MODE)
+class measured_in_training_mode_after_torchs_draw(_InTrainingMode, _TorchsDraw):
+    pass
 
 
 @_mistake(
@@ -288,7 +323,7 @@ class measured_before_filling(_Lsuv):
 )
 class biases_zeroed_last(_Lsuv):
     def start(self, layer):
-        nn.init.orthogonal_(layer.weight)
+        orthogonal_(layer.weight)
 
     def tune(self, layers, model, x):
         super().tune(layers, model, x)

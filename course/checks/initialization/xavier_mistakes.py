@@ -7,7 +7,15 @@ import math
 import torch
 
 from course.checks.collect import Mistakes
-from course.checks.initialization.filling_steps import add_ways_of_filling, average, fans, normal, uniform
+from course.checks.initialization.filling_steps import (
+    TRUNCATED,
+    add_ways_of_filling,
+    average,
+    fans,
+    normal,
+    truncated_normal,
+    uniform,
+)
 
 XAVIER_UNIFORM, XAVIER_NORMAL = Mistakes(), Mistakes()
 
@@ -23,6 +31,12 @@ def std_as_bound(tensor, gain=1.0):
 def positive_only(tensor, gain=1.0):
     with torch.no_grad():
         return tensor.uniform_(0, gain * math.sqrt(3 / average(tensor)))
+
+
+@XAVIER_UNIFORM.add("tensor.uniform_(b) draws from [b, 1]. Give both ends: tensor.uniform_(-b, b).")
+def upper_end_left_at_one(tensor, gain=1.0):
+    with torch.no_grad():
+        return tensor.uniform_(gain * math.sqrt(3 / average(tensor)))
 
 
 @XAVIER_UNIFORM.add(
@@ -79,6 +93,11 @@ def bound_as_std(tensor, gain=1.0):
 @XAVIER_NORMAL.add("normal_ wants the standard deviation; you give it the variance. Take the root.")
 def variance_as_std(tensor, gain=1.0):
     return normal(tensor, gain**2 / average(tensor))
+
+
+@XAVIER_NORMAL.add(TRUNCATED)
+def truncated(tensor, gain=1.0):
+    return truncated_normal(tensor, gain * math.sqrt(1 / average(tensor)))
 
 
 @XAVIER_NORMAL.add("only fan_in counts. Xavier is the compromise of both: sqrt(2 / (fan_in + fan_out)).")

@@ -327,6 +327,9 @@ def _observe_clipping(clip: Callable[..., Any], probe: ClipProbe, notes: Notes) 
     write = _unless_none(returned if probe.returns else probe, notes)
     if probe.returns:
         write(probe.returns, returned)
+        write("returned: a tensor", isinstance(returned, Tensor))
+    else:
+        write("returned: nothing", returned is None)
     for index, (parameter, gradient) in enumerate(zip(parameters, before, strict=True)):
         write(f"parameter {index}", parameter)
         # Where there was none, none must appear.
