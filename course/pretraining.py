@@ -1,4 +1,4 @@
-"""Greedy layer-wise pre-training: the first deep networks that trained, before good initialization was known.
+"""Greedy layer-wise pre-training: deep fully connected networks before good initialization was known.
 
 Each layer learns, without labels, to describe its input so well that the input can be rebuilt from it; then
 the next layer learns to describe that description. Hinton, Osindero & Teh, 2006, "A fast learning algorithm

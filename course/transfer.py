@@ -137,8 +137,7 @@ def _layers(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def parameter_groups(model: nn.Module, lr: float, decay: float) -> list[dict[str, Any]]:
-    """Return parameter groups for an optimizer, one per layer, with a learning rate that falls with the
-    depth.
+    """Return parameter groups for an optimizer, one per layer, with a rate that grows from layer to layer.
 
     The last of L layers gets ``lr``, the one before it ``lr * decay``, the first ``lr * decay**(L - 1)``:
     early layers know general things, which should change least (Howard & Ruder, 2018, section 3.2, with decay
@@ -155,11 +154,11 @@ def parameter_groups(model: nn.Module, lr: float, decay: float) -> list[dict[str
         blocks.insert(0, own)
     groups: list[dict[str, Any]] = []
     taken: set[int] = set()
-    for depth, block in enumerate(blocks):
+    for position, block in enumerate(blocks):
         params = [p for p in block if p.requires_grad and id(p) not in taken]
         taken.update(id(p) for p in params)
         if params:
-            groups.append({"params": params, "lr": lr * decay ** (len(blocks) - 1 - depth)})
+            groups.append({"params": params, "lr": lr * decay ** (len(blocks) - 1 - position)})
     return groups
 
 
@@ -169,7 +168,8 @@ def gradual_unfreeze(model: nn.Module, epoch: int, every: int = 1) -> list[str]:
     Called at the start of each epoch (0, 1, 2, …). In epoch 0 only the last layer trains, in the end all of
     them do (Howard & Ruder, 2018, section 3.3): the last ``1 + epoch // every``. The head is new and its
     first gradients are large and say nothing yet; they should not reach the rest. What trains follows from
-    ``epoch`` alone, so that training can be resumed.
+    ``epoch`` alone, so that training can be resumed. Parameters that the model holds itself, outside of its
+    layers, are left alone.
 
     Returns the names of the layers that train, in the model's order.
 

@@ -32,8 +32,9 @@ def parts(runs: Sequence[Run]) -> Iterable[str]:
         first = on_gpu[0]
         yield f"The convolutional network on {first['device']}, {first['date']}, torch {first['torch']}:"
         yield _arms(on_gpu, {})
-    copied = [run for run in select(runs, experiment="a_to_b") if ARMS[run["arm"]].copy_a]
-    shared = [run for run in select(runs, experiment="a_to_b") if not ARMS[run["arm"]].copy_a]
+    built = [run for run in select(runs, experiment="a_to_b") if ARMS[run["arm"]].from_a]
+    copied = [run for run in built if ARMS[run["arm"]].copy_a]
+    shared = [run for run in built if not ARMS[run["arm"]].copy_a]
     yield (
         f"Model A, bit for bit: unchanged in {_unchanged(copied)} runs with a copy, in {_unchanged(shared)} "
         "where B was built of A's own layers, as the deck's code does."

@@ -137,7 +137,6 @@ def _hooked(network: nn.Module) -> Iterator[str]:
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     for name, module in network.named_modules():
         count = sum(len(getattr(module, kind, None) or ()) for kind in kinds)
-        if count:
-            yield f"{name or ROOT} ({count})"
+        yield from (f"{name or ROOT} (hook {i})" for i in range(1, count + 1))
     if any(getattr(nn.modules.module, f"_global{kind}", None) for kind in kinds):
         yield "all modules"

@@ -193,6 +193,17 @@ class evaluation_mode_while_training(Recipe):
         model.eval()
 
 
+@_collect(
+    FINE_TUNE,
+    "the loss is taken after the step, by a second forward pass, which moves the running statistics again. "
+    "Keep the loss of the first one.",
+)
+class second_forward_pass(Recipe):
+    def step(self, model, optimizer, x, y):
+        super().step(model, optimizer, x, y)
+        return self.loss(model, x, y).item()
+
+
 @_collect(FINE_TUNE, "the gradients of all steps add up: optimizer.zero_grad() is missing.")
 class no_zero_grad(Recipe):
     def step(self, model, optimizer, x, y):

@@ -265,21 +265,6 @@ def _stay_and_train(part, mode=True):
 
 
 @FREEZE.add(
-    "the functions made in the loop all use its last `part`: a lambda looks the variable up when it is "
-    "called. Use functools.partial(stay, part)."
-)
-def remembers_the_variable(module, frozen=True):
-    module.requires_grad_(not frozen)
-    for part in module.modules():
-        if frozen:
-            part.training = False
-            part.train = lambda mode=True: _stay(part, mode)  # noqa: B023 (the mistake)
-        else:
-            _release(part)
-    return module
-
-
-@FREEZE.add(
     "a part of a frozen network that was thawed is never told to train: the frozen train() must pass the "
     "call on to the children."
 )
@@ -290,6 +275,21 @@ def train_stops_at_the_frozen_module(module, frozen=True):
     for part in module.modules():
         if frozen:
             part.train = partial(_nothing, part)
+        else:
+            _release(part)
+    return module
+
+
+@FREEZE.add(
+    "the functions made in the loop all use its last `part`: a lambda looks the variable up when it is "
+    "called. Use functools.partial(stay, part)."
+)
+def remembers_the_variable(module, frozen=True):
+    module.requires_grad_(not frozen)
+    for part in module.modules():
+        if frozen:
+            part.training = False
+            part.train = lambda mode=True: _stay(part, mode)  # noqa: B023 (the mistake)
         else:
             _release(part)
     return module

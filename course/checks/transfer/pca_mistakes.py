@@ -69,6 +69,27 @@ def rows_for_columns(train, x, k):
     return (x - train.mean(0)) @ vectors.flip(1)[:k].T, values.flip(0)[:k] / values.sum()
 
 
+@PCA.add("you take columns of svd's Vh. Its rows are the directions: Vh[:k].T.")
+def columns_of_vh(train, x, k):
+    variances, directions = _directions(train - train.mean(0))
+    return (x - train.mean(0)) @ directions.T[:, :k], variances[:k] / variances.sum()
+
+
+@PCA.add(
+    "nothing is centred: neither train before the decomposition nor x. Subtract the mean of train from both."
+)
+def nothing_centred(train, x, k):
+    variances, directions = _directions(train)
+    return x @ directions[:, :k], variances[:k] / variances.sum()
+
+
+@PCA.add("mean and directions come from train and x together: a leak. They come from train alone.")
+def statistics_of_both(train, x, k):
+    both = torch.cat([train, x])
+    variances, directions = _directions(both - both.mean(0))
+    return (x - both.mean(0)) @ directions[:, :k], variances[:k] / variances.sum()
+
+
 @PCA.add("the ratio divides by the k variances that you kept. Divide by the total variance of train.")
 def ratio_of_the_kept(train, x, k):
     variances, directions = _directions(train - train.mean(0))

@@ -73,6 +73,41 @@ def codes_before_training(layers, x, steps, lr):
 
 
 @PRETRAIN.add(
+    "the next layer gets the codes of the last step, made before the layer's last update. Compute them once "
+    "more, after the training."
+)
+def codes_of_the_last_step(layers, x, steps, lr):
+    losses = []
+    for layer in layers:
+        codes = []
+
+        def loss(each, h, c, codes=codes):
+            codes.append(torch.sigmoid(each(h)))
+            return F.mse_loss(codes[-1] @ each.weight + c, h)
+
+        losses.append(_train(layer, x, steps, lr, loss=loss))
+        x = codes[-1].detach()
+    return losses
+
+
+@PRETRAIN.add("the gradients of all steps add up: optimizer.zero_grad() is missing.")
+def no_zero_grad(layers, x, steps, lr):
+    losses = []
+    for layer in layers:
+        bias = nn.Parameter(torch.zeros(layer.in_features, dtype=x.dtype))
+        optimizer = torch.optim.SGD([*layer.parameters(), bias], lr=lr)
+        losses.append([])
+        for _ in range(steps):
+            value = _loss(layer, x, bias)
+            value.backward()
+            optimizer.step()
+            losses[-1].append(value.item())
+        optimizer.zero_grad()
+        x = _encode(layer, x)
+    return losses
+
+
+@PRETRAIN.add(
     "earlier layers go on moving while later ones train. Compute the codes under no_grad and give the "
     "optimizer one layer's parameters."
 )

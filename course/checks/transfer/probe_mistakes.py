@@ -161,6 +161,19 @@ def standardized_features(features, labels, weight_decay=1e-3):
     return _fit((features - features.mean(0)) / features.std(0).clamp_min(1e-9), labels, weight_decay)
 
 
+@PROBE.add(
+    "the probe was fitted to standardized features and then turned back: the penalty weighed other numbers. "
+    "Fit it to the features as they are."
+)
+def standardized_and_turned_back(features, labels, weight_decay=1e-3):
+    mean, std = features.mean(0), features.std(0).clamp_min(1e-9)
+    layer = _fit((features - mean) / std, labels, weight_decay)
+    with torch.no_grad():
+        layer.weight /= std
+        layer.bias -= layer.weight @ mean
+    return layer
+
+
 @PROBE.add("each row of features was divided by its length. Fit the probe to the features as they are.")
 def normalized(features, labels, weight_decay=1e-3):
     return _fit(F.normalize(features, dim=1), labels, weight_decay)

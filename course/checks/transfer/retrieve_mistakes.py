@@ -184,3 +184,12 @@ def asserted(query, gallery, k, metric="cosine"):
 @RETRIEVE.add("all rows are returned in order. Keep the first k.")
 def all_rows(query, gallery, k, metric="cosine"):
     return _rank(_similarity(query, gallery, metric), len(gallery))
+
+
+@RETRIEVE.add(
+    "an unknown metric passes every `if`, and no ValueError is raised. Write `else: raise ValueError(...)`."
+)
+def no_else(query, gallery, k, metric="cosine"):
+    if metric in ("cosine", "euclidean"):
+        similarity = _similarity(query, gallery, metric)
+    return _rank(similarity, k)

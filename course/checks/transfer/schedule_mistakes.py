@@ -83,14 +83,14 @@ def counts_children_without_parameters(model, lr, decay):
 
 @GROUPS.add("a frozen layer has an empty group. Leave it out.")
 def empty_groups(model, lr, decay):
-    layers = _layers(model)
-    return [
-        {
-            "params": [p for p in layer.parameters() if p.requires_grad],
-            "lr": lr * decay ** (len(layers) - 1 - i),
-        }
-        for i, layer in enumerate(layers)
-    ]
+    layers, taken, groups = _layers(model), set(), []
+    for i, layer in enumerate(layers):
+        wanted = [p for p in layer.parameters() if p.requires_grad]
+        params = [p for p in wanted if id(p) not in taken]
+        taken.update(map(id, params))
+        if params or not wanted:
+            groups.append({"params": params, "lr": lr * decay ** (len(layers) - 1 - i)})
+    return groups
 
 
 @GROUPS.add(

@@ -229,7 +229,7 @@ REPLACE_HEAD = Exercise(
             _new("state_dict", "rows of the given model"),
             hidden=True,
         ),
-        Aspect("modes", "head", "mixed", _new("training"), hidden=True),
+        Aspect("modes", "head", "mixed", _new("training")),
         Aspect("the layers themselves", "head", "deep", _new("modules"), hidden=True),
         Aspect(
             "float32",
