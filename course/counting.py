@@ -20,7 +20,7 @@ __all__ = ["linear_parameters", "multiply_adds", "parameters"]
 
 
 def parameters(module: nn.Module) -> int:
-    """Return how many numbers the optimizer may change; buffers such as running means are not among them."""
+    """Return how many numbers the parameters hold, frozen ones too; running means are no parameters."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 

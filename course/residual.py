@@ -22,7 +22,7 @@ Block = type["BasicBlock"] | type["Bottleneck"]
 
 
 def _projection(in_channels: int, out_channels: int, stride: int) -> nn.Sequential | None:
-    """A skip from (N, in, H, W) to (N, out, H/stride, W/stride); None where x itself has that shape."""
+    """Skip to (N, out, ceil(H/stride), ceil(W/stride)); None where x (N, in, H, W) has that shape itself."""
     if stride == 1 and in_channels == out_channels:
         return None
     return nn.Sequential(
@@ -98,7 +98,11 @@ def make_layer(block: Block, in_channels: int, channels: int, blocks: int, strid
     channels. blocks: how many. stride: of the first block; the others have stride 1.
 
     (N, in_channels, H, W) becomes (N, channels · block.expansion, ceil(H/stride), ceil(W/stride)).
+
+    Raises ValueError when blocks is below 1.
     """
+    if blocks < 1:
+        raise ValueError(f"a stage has at least one block, got {blocks}")
     out_channels = channels * block.expansion
     first = block(in_channels, channels, stride)
     others = [block(out_channels, channels) for _ in range(blocks - 1)]
@@ -120,12 +124,16 @@ class ResNet(nn.Module):
 
     The convolutions start with He's normal weights of variance 2 / fan_out, which keeps the variance of the
     gradient on its way back (He et al., 2015, arXiv:1502.01852, equation 14).
+
+    Raises ValueError when layers has not four numbers, or one of them is below 1.
     """
 
     def __init__(
         self, block: Block, layers: Sequence[int], num_classes: int = 1000, in_channels: int = 3
     ) -> None:
         super().__init__()
+        if len(layers) != 4:
+            raise ValueError(f"a ResNet has four stages, got {len(layers)} numbers of blocks")
         self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
@@ -165,10 +173,10 @@ def zero_init_residual(model: nn.Module) -> None:
 
     Every branch then gives 0 (its bias starts at 0), and a block with the identity as its skip gives relu(x):
     the network starts as a shallow one (Goyal et al., 2017, arXiv:1706.02677, section 5.1). The weight itself
-    gets a gradient, so the branch wakes up with the first step.
+    gets a gradient, so the branch wakes up with the first step. A block is what has a ``bn2`` and maybe a
+    ``bn3``: so it works on classes of other people too.
     """
     for module in model.modules():
-        if isinstance(module, Bottleneck):
-            module.bn3.weight.zero_()
-        elif isinstance(module, BasicBlock):
-            module.bn2.weight.zero_()
+        last_norm = getattr(module, "bn3", None) or getattr(module, "bn2", None)
+        if isinstance(last_norm, nn.Module):
+            last_norm.weight.zero_()

@@ -35,7 +35,7 @@ BLOCKS: dict[str, tuple[list[str], str | None, str]] = {
     ),
     "bottleneck": (
         ["conv1  1×1", "bn1, ReLU", "conv2  3×3, stride", "bn2, ReLU", "conv3  1×1", "bn3"],
-        "downsample\nor nothing",
+        "x itself\nor downsample",
         "Bottleneck",
     ),
 }

@@ -272,6 +272,24 @@ def test_zero_init_sets_the_last_norms_and_nothing_else(block, last):
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
+def test_zero_init_knows_blocks_that_are_not_the_course_s_own():
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bn1, self.bn2 = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+
+    model = nn.Sequential(Block(), Block())
+    zero_init_residual(model)
+    assert all(not block.bn2.weight.any() and block.bn1.weight.all() for block in model)
+
+
+def test_a_resnet_has_four_stages_of_at_least_one_block():
+    with pytest.raises(ValueError, match="four stages, got 5"):
+        ResNet(BasicBlock, [1, 1, 1, 1, 5])
+    with pytest.raises(ValueError, match="at least one block, got 0"):
+        make_layer(BasicBlock, 4, 4, blocks=0)
+
+
 def test_after_zero_init_a_stage_is_a_relu_and_still_learns():
     stage = make_layer(BasicBlock, 4, 4, 3).double()
     zero_init_residual(stage)

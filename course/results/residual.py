@@ -7,8 +7,8 @@
   CPU, so it is done only when asked for: ``python -m course.results --only deck_resnet18 --workers 1``.
   It uses a GPU where there is one. After every epoch its state is saved in the course's cache folder, and an
   interrupted run goes on from there. ``--epochs 2`` records the first two epochs; a later call without it
-  goes on with the third. A CPU with instructions for bfloat16 runs the convolutions in it (`torch.autocast`):
-  nearly twice as fast; the weights and the optimizer stay in float32, and the record says so.
+  goes on with the third. A CPU with instructions for bfloat16 runs the convolutions in it (`torch.autocast`),
+  which is faster; the weights and the optimizer stay in float32, and the record says so.
 
 The small networks are those of He et al. (2016), section 4.2, made smaller: 14×14 pixels, 8 and 16 channels,
 depth 2 + 4 · (blocks in a stage). Layers keep torch's default initial weights.

@@ -22,8 +22,8 @@ def _degradation(runs: Sequence[Run]) -> Iterable[str]:
     yield "### Growing depth, with and without skips"
     yield (
         "Fashion-MNIST, the first 12,000 pictures as 14×14, plain SGD with learning rate 0.05, batch 64, "
-        f"{runs[0]['epochs']} epochs, {len({run['seed'] for run in runs})} seeds. The same layers in both "
-        "columns; the networks of He et al. (2016), section 4.2, with 8 and 16 channels."
+        f"{runs[0]['epochs']} epochs, {len({run['seed'] for run in runs})} seeds. The networks of He et "
+        "al. (2016), section 4.2, with 8 and 16 channels; those with skips have one projection more."
     )
     losses = summarize(runs, by=("depth", "skip"), value="train_loss")
     accuracies = summarize(runs, by=("depth", "skip"))
@@ -42,8 +42,9 @@ def _gradient_flow(runs: Sequence[Run]) -> Iterable[str]:
     yield "### The gradient before training, layer by layer"
     yield (
         f"Norm of the gradient for the weights of a 3×3 convolution, depth {runs[0]['depth']}, untrained, "
-        "one batch of 128 pictures: medians over the seeds. Last column: the largest norm of all layers "
-        "divided by the smallest."
+        "one batch of 128 pictures: medians over the seeds. The same networks with 16 and 32 channels and "
+        "torch's first weights; *without norms*, the norms are taken out. Last column: the largest norm of "
+        "all layers divided by the smallest."
     )
     rows = []
     for batch_norm in (False, True):

@@ -39,6 +39,12 @@ class first_convolution_twice(Basic):
         return self.bn2(self.conv1(torch.relu(self.bn1(self.conv1(x)))))
 
 
+@_mistake("conv1 has no stride, so the branch is larger than the skip. Pass the stride to conv1.")
+class stride_forgotten(Basic):
+    def make_branch(self, before: int, after: int, stride: int) -> None:
+        super().make_branch(before, after, 1)
+
+
 # Where the stride is 1, nothing tells which of the two it is.
 _SHRINKS = (
     "conv1 or conv2 makes the picture smaller, so that x cannot be added. Both are 3×3 convolutions with "

@@ -85,14 +85,20 @@ class stride_twice(Neck):
 @_mistake("all three convolutions are 3×3. The first and the last are 1×1: that is what saves the work.")
 class all_3x3(Neck):
     def conv(self, before: int, after: int, size: int, stride: int = 1):
-        projection = not hasattr(self, "bn3")
-        return super().conv(before, after, 3 if projection else size, stride)
+        in_branch = not hasattr(self, "bn3")  # downsample is made last
+        return super().conv(before, after, 3 if in_branch else size, stride)
 
 
 @_mistake("the middle convolution is 1×1, so no pixel ever sees another. It is 3×3 with padding 1.")
 class all_1x1(Neck):
     def conv(self, before: int, after: int, size: int, stride: int = 1):
         return super().conv(before, after, 1, stride)
+
+
+@_mistake("conv2 has no stride, so the branch is larger than the skip. Pass the stride to conv2.")
+class stride_forgotten(Neck):
+    def make_branch(self, before: int, channels: int, stride: int) -> None:
+        super().make_branch(before, channels, 1)
 
 
 @_mistake("the 1×1 convolutions have padding=1 too, so the picture grows. Only the 3×3 has padding.")

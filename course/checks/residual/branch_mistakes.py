@@ -153,12 +153,27 @@ class last_norm_starts_at_zero(Steps):
         nn.init.zeros_(getattr(self, f"bn{last}").weight)
 
 
-@_mistake(
-    "your norms have Keras' defaults: eps 1e-3 and momentum 0.01. Keep nn.BatchNorm2d(channels).", "4.2"
+_NOT_TORCHS_DEFAULTS = (
+    "eps or momentum of your norms is not torch's (Keras has eps=0.001). Keep nn.BatchNorm2d(channels)."
 )
+
+
+@_mistake(_NOT_TORCHS_DEFAULTS, "4.2")
 class keras_defaults(Steps):
     def norm(self, channels: int) -> nn.Module:
         return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+
+
+@_mistake(_NOT_TORCHS_DEFAULTS, "4.2")
+class keras_eps(Steps):
+    def norm(self, channels: int) -> nn.Module:
+        return nn.BatchNorm2d(channels, eps=1e-3)
+
+
+@_mistake(_NOT_TORCHS_DEFAULTS, "4.2")
+class small_momentum(Steps):
+    def norm(self, channels: int) -> nn.Module:
+        return nn.BatchNorm2d(channels, momentum=0.01)
 
 
 @_mistake(

@@ -46,10 +46,16 @@ class multiplied(Steps):
         return torch.relu(branch * skip)
 
 
-@_mistake("branch and skip are averaged. They are added, without a factor: y = relu(F(x) + x).", "4.2")
+@_mistake("branch or skip has a factor. They are added as they are: y = relu(F(x) + x).", "4.2")
 class averaged(Steps):
     def join(self, branch: Tensor, skip: Tensor) -> Tensor:
         return torch.relu((branch + skip) / 2)
+
+
+@_mistake("the skip has a factor. It is added as it is: y = relu(F(x) + x).", "4.2")
+class half_a_skip(Steps):
+    def join(self, branch: Tensor, skip: Tensor) -> Tensor:
+        return torch.relu(branch + skip / 2)
 
 
 @_mistake(
@@ -242,6 +248,20 @@ class projects_by_shape(Steps):
 class projection_without_stride(Steps):
     def projection(self, before: int, after: int, stride: int) -> nn.Module:
         return super().projection(before, after, 1)
+
+
+@_mistake(
+    "downsample is a Python list: PyTorch does not see its layers. Use nn.Sequential(convolution, norm).",
+    "4.2",
+)
+class projection_in_a_list(Steps):
+    def projection(self, before: int, after: int, stride: int) -> list[nn.Module]:
+        return list(super().projection(before, after, stride))
+
+    def skip(self, x: Tensor) -> Tensor:
+        for layer in self.downsample or []:
+            x = layer(x)
+        return x
 
 
 @_mistake(

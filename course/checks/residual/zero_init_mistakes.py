@@ -24,7 +24,7 @@ def _last_norm(block: nn.Module) -> nn.Module:
 
 @_mistake(
     "the last norms keep their weight: bn2 of a BasicBlock, bn3 of a Bottleneck. Change the model itself, "
-    "not a copy of it."
+    "not a copy, and ask for your own class, not for `reference.BasicBlock`."
 )
 def changes_a_copy(model):
     model = copy.deepcopy(model)
@@ -44,6 +44,13 @@ def bottleneck_forgotten(model):
 def second_norm_of_every_block(model):
     for block in _blocks(model):
         nn.init.zeros_(block.bn2.weight)
+
+
+@_mistake("bn2 of a Bottleneck is zeroed as well as bn3. Only the last norm of a block is: write `elif`.")
+def both_norms_of_a_bottleneck(model):
+    for block in _blocks(model):
+        nn.init.zeros_(block.bn2.weight)
+        nn.init.zeros_(_last_norm(block).weight)
 
 
 @_mistake("bn1 is the first norm of a block. The last one ends the branch: bn2, of a Bottleneck bn3.")
