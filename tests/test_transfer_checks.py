@@ -226,6 +226,31 @@ def test_a_probe_that_stops_early_from_a_random_start_is_told_so() -> None:
     assert "not trained to the end" in advice(seen)
 
 
+@pytest.mark.parametrize(("steps", "search", "seed"), [(20, None, 47), (30, "strong_wolfe", 53)])
+def test_a_probe_that_is_nearly_trained_is_not_taken_for_one_that_asks_for_no_gradient(
+    steps: int, search: str | None, seed: int
+) -> None:
+    """That mistake has right logits, so its numbers are near those of anyone who is nearly right."""
+
+    def student(features, labels, weight_decay=1e-3):
+        probe = nn.Linear(features.shape[1], int(labels.max()) + 1, dtype=features.dtype)
+        optimizer = torch.optim.LBFGS(probe.parameters(), max_iter=steps, line_search_fn=search)
+
+        def closure():
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(probe(features), labels)
+            loss = loss + weight_decay / 2 * probe.weight.square().sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        return probe
+
+    seen = examine(EXERCISES["linear_probe"], student, "logits", hidden=True, seed=seed)
+    assert not seen.passed
+    assert "frozen" not in {each.misconception.name for each in seen.wrong if each.misconception}
+
+
 def test_the_schedule_is_not_kept_from_call_to_call() -> None:
     calls = []
 
