@@ -344,11 +344,12 @@ def _diagnose(
         mistaken = book.mistaken(misconception, aspect.probe)
         if NOTHING_RETURNED in observations[aspect.probe] and NOTHING_RETURNED not in mistaken:
             return False  # a network that nobody trained looks like one of which a copy was trained
-        if _symptom(book, aspect, mistaken) is None:
-            return False  # the mistake does not show here; its numbers are near because the student's are
         if symptom is not None and symptom.kind in COMMON_SYMPTOMS:
-            return all(agrees(misconception, other) for other in symptoms if other.probe == aspect.probe)
-        return agrees(misconception, aspect)
+            alike = all(agrees(misconception, other) for other in symptoms if other.probe == aspect.probe)
+        else:
+            alike = agrees(misconception, aspect)
+        # Where the mistake does not show, its numbers are near because the student's are nearly right.
+        return alike and _symptom(book, aspect, mistaken) is not None
 
     nothing = [aspect for aspect in wrong if (symptom := symptoms[aspect]) and symptom.kind == "none"]
     likely: dict[Aspect, Misconception] = {}

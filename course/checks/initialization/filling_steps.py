@@ -32,20 +32,27 @@ def normal(tensor, std):
     return tensor.normal_(0, std)
 
 
-TRUNCATED = (
-    "normal numbers cut off at 2 standard deviations (trunc_normal_) spread 12 % less. Use tensor.normal_."
-)
-
-
-@torch.no_grad()
-def truncated_normal(tensor, std):
-    """Fill with normal numbers of mean 0, without those beyond two standard deviations."""
-    return nn.init.trunc_normal_(tensor, 0, std, -2 * std, 2 * std)
-
-
 def average(tensor):
     """The mean of the fans."""
     return sum(fans(tensor)) / 2
+
+
+def add_ways_of_filling_normally(mistakes: Mistakes, right_std: Callable[..., float]) -> None:
+    """The mistakes of `add_ways_of_filling`, and one more of those who fill with normal numbers.
+
+    Args:
+        mistakes: see `add_ways_of_filling`.
+        right_std: the right standard deviation, called like the student's function.
+    """
+
+    @mistakes.add(
+        "normal numbers cut off at 2 standard deviations (trunc_normal_) spread less. Use tensor.normal_."
+    )
+    def cut_off(tensor, *args, **options):
+        std = right_std(tensor, *args, **options)
+        return nn.init.trunc_normal_(tensor, 0, std, -2 * std, 2 * std)
+
+    add_ways_of_filling(mistakes, lambda t, *args, **options: normal(t, right_std(t, *args, **options)))
 
 
 def add_ways_of_filling(mistakes: Mistakes, right: Fill) -> None:

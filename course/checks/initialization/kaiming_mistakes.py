@@ -9,12 +9,11 @@ from torch import nn
 
 from course.checks.collect import Mistakes
 from course.checks.initialization.filling_steps import (
-    TRUNCATED,
     add_ways_of_filling,
+    add_ways_of_filling_normally,
     average,
     fans,
     normal,
-    truncated_normal,
     uniform,
 )
 
@@ -145,11 +144,6 @@ def gain_under_the_root(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
     return normal(tensor, _he_std(tensor, a, mode, nonlinearity) / math.sqrt(gain))
 
 
-@KAIMING_NORMAL.add(TRUNCATED)
-def truncated(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
-    return truncated_normal(tensor, _he_std(tensor, a, mode, nonlinearity))
-
-
 @KAIMING_NORMAL.add("a is ignored: for leaky_relu the gain is sqrt(2 / (1 + a**2)).")
 def slope_ignored(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
     return normal(tensor, _he_std(tensor, 0, mode, nonlinearity))
@@ -196,7 +190,7 @@ def kernel_forgotten(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu"):
     return normal(tensor, _he_std(one, a, mode, nonlinearity))
 
 
-add_ways_of_filling(
+add_ways_of_filling_normally(
     KAIMING_NORMAL,
-    lambda t, a=0, mode="fan_in", nonlinearity="leaky_relu": normal(t, _he_std(t, a, mode, nonlinearity)),
+    lambda t, a=0, mode="fan_in", nonlinearity="leaky_relu": _he_std(t, a, mode, nonlinearity),
 )

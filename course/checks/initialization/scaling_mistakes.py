@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import math
 
+from torch import nn
+
 from course.checks.collect import Mistakes
 from course.checks.initialization.filling_steps import (
-    TRUNCATED,
     add_ways_of_filling,
+    add_ways_of_filling_normally,
     average,
     fans,
     normal,
-    truncated_normal,
     uniform,
 )
 
 LECUN_NORMAL, VARIANCE_SCALING = Mistakes(), Mistakes()
-
-
-@LECUN_NORMAL.add(TRUNCATED)
-def cut_off(tensor):
-    return truncated_normal(tensor, math.sqrt(1 / fans(tensor)[0]))
 
 
 @LECUN_NORMAL.add("the mean of the fans is Xavier's. LeCun's variance is 1 / fan_in.")
@@ -55,10 +51,11 @@ def uniform_instead(tensor):
 
 @LECUN_NORMAL.add("the normal numbers are cut off at 2 standard deviations, as in Keras. Here they are not.")
 def truncated(tensor):
-    return truncated_normal(tensor, math.sqrt(1 / fans(tensor)[0]) / 0.8796)  # which has the right std
+    std = math.sqrt(1 / fans(tensor)[0]) / 0.8796  # after the cut it is right
+    return nn.init.trunc_normal_(tensor, 0, std, -2 * std, 2 * std)
 
 
-add_ways_of_filling(LECUN_NORMAL, lambda t: normal(t, math.sqrt(1 / fans(t)[0])))
+add_ways_of_filling_normally(LECUN_NORMAL, lambda t: math.sqrt(1 / fans(t)[0]))
 
 
 # --- variance_scaling ---------------------------------------------------------------------------------------

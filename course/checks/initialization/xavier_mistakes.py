@@ -8,12 +8,11 @@ import torch
 
 from course.checks.collect import Mistakes
 from course.checks.initialization.filling_steps import (
-    TRUNCATED,
     add_ways_of_filling,
+    add_ways_of_filling_normally,
     average,
     fans,
     normal,
-    truncated_normal,
     uniform,
 )
 
@@ -95,11 +94,6 @@ def variance_as_std(tensor, gain=1.0):
     return normal(tensor, gain**2 / average(tensor))
 
 
-@XAVIER_NORMAL.add(TRUNCATED)
-def truncated(tensor, gain=1.0):
-    return truncated_normal(tensor, gain * math.sqrt(1 / average(tensor)))
-
-
 @XAVIER_NORMAL.add("only fan_in counts. Xavier is the compromise of both: sqrt(2 / (fan_in + fan_out)).")
 def fan_in_only(tensor, gain=1.0):
     return normal(tensor, gain * math.sqrt(1 / fans(tensor)[0]))
@@ -132,4 +126,4 @@ def uniform_instead(tensor, gain=1.0):
     return uniform(tensor, gain * math.sqrt(3 / average(tensor)))
 
 
-add_ways_of_filling(XAVIER_NORMAL, lambda t, gain=1.0: normal(t, gain * math.sqrt(1 / average(t))))
+add_ways_of_filling_normally(XAVIER_NORMAL, lambda t, gain=1.0: gain * math.sqrt(1 / average(t)))

@@ -17,17 +17,29 @@ def _loss(layer, inputs, bias, code=torch.sigmoid):
     return F.mse_loss(code(layer(inputs)) @ layer.weight + bias, inputs)
 
 
-def _train(layer, inputs, steps, lr, loss=_loss, others=(), decoder=True, make=torch.optim.SGD):
+def _train(
+    layer,
+    inputs,
+    steps,
+    lr,
+    loss=_loss,
+    others=(),
+    decoder=True,
+    make=torch.optim.SGD,
+    clears=True,
+    measures_late=False,
+):
     """Train one layer as an autoencoder: the part of the work that is right."""
     bias = nn.Parameter(torch.zeros(layer.in_features, dtype=inputs.dtype))
     optimizer = make([*layer.parameters(), *([bias] if decoder else []), *others], lr=lr)
     losses = []
     for _ in range(steps):
         value = loss(layer, inputs, bias)
-        optimizer.zero_grad()
+        if clears:
+            optimizer.zero_grad()
         value.backward()
         optimizer.step()
-        losses.append(value.item())
+        losses.append((loss(layer, inputs, bias) if measures_late else value).item())
     return losses
 
 
@@ -77,34 +89,18 @@ def codes_before_training(layers, x, steps, lr):
     "more, after the training."
 )
 def codes_of_the_last_step(layers, x, steps, lr):
-    losses = []
-    for layer in layers:
-        codes = []
+    codes = []
 
-        def loss(each, h, c, codes=codes):
-            codes.append(torch.sigmoid(each(h)))
-            return F.mse_loss(codes[-1] @ each.weight + c, h)
+    def loss(layer, h, c):
+        codes.append(torch.sigmoid(layer(h)))
+        return F.mse_loss(codes[-1] @ layer.weight + c, h)
 
-        losses.append(_train(layer, x, steps, lr, loss=loss))
-        x = codes[-1].detach()
-    return losses
+    return _stack(layers, x, steps, lr, encode=lambda layer, h: codes[-1].detach(), loss=loss)
 
 
 @PRETRAIN.add("the gradients of all steps add up: optimizer.zero_grad() is missing.")
 def no_zero_grad(layers, x, steps, lr):
-    losses = []
-    for layer in layers:
-        bias = nn.Parameter(torch.zeros(layer.in_features, dtype=x.dtype))
-        optimizer = torch.optim.SGD([*layer.parameters(), bias], lr=lr)
-        losses.append([])
-        for _ in range(steps):
-            value = _loss(layer, x, bias)
-            value.backward()
-            optimizer.step()
-            losses[-1].append(value.item())
-        optimizer.zero_grad()
-        x = _encode(layer, x)
-    return losses
+    return _stack(layers, x, steps, lr, clears=False)
 
 
 @PRETRAIN.add(
@@ -251,15 +247,4 @@ def one_long_list(layers, x, steps, lr):
 
 @PRETRAIN.add("these are the losses after the steps. Take each one before its step.")
 def losses_after_the_step(layers, x, steps, lr):
-    losses = []
-    for layer in layers:
-        bias = nn.Parameter(torch.zeros(layer.in_features, dtype=x.dtype))
-        optimizer = torch.optim.SGD([*layer.parameters(), bias], lr=lr)
-        losses.append([])
-        for _ in range(steps):
-            optimizer.zero_grad()
-            _loss(layer, x, bias).backward()
-            optimizer.step()
-            losses[-1].append(_loss(layer, x, bias).item())
-        x = _encode(layer, x)
-    return losses
+    return _stack(layers, x, steps, lr, measures_late=True)
